@@ -18,6 +18,7 @@ from .timeline import Change, Nudging
 __all__ = ["State", "read_state", "write_state"]
 
 _SAFE = ",;:.-~_/()@!*"
+_LONGEST_NUMBER = 40
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _optimizers(value: str) -> list[dict[str, Any]]:
             key, _, number = option.partition("=")
             if key == "name":
                 raise ValueError(f"opt: {part[:40]!r}, expected a name and options such as lr=0.1")
-            entry[key] = _float(f"{name[:40]} {key[:40]}", number)
+            entry[key] = _float(f"opt {part[:40]!r}", number)
         found.append(entry)
     return found
 
@@ -281,9 +282,11 @@ def _nudging(text: str, settings: Settings) -> Nudging:
 
 def _float(name: str, text: str) -> float:
     try:
-        return float(text[:40])
+        if len(text) <= _LONGEST_NUMBER:
+            return float(text)
     except ValueError:
-        raise ValueError(f"{name}: {text[:40]!r}, expected a number") from None
+        pass
+    raise ValueError(f"{name}: {text[:40]!r}, expected a number")
 
 
 def _whole(name: str, text: str, least: int, most: int) -> int:

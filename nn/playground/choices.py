@@ -147,19 +147,7 @@ def choices() -> dict[str, Any]:
     ['relu', 'tanh']
     """
     return {
-        "data": [
-            {
-                "name": name,
-                "title": kind.title,
-                "classes": list(kind.classes),
-                "noise": kind.noise,
-                "problem": kind.problem,
-                "points": list(kind.points),
-                "default": kind.default,
-                "fields": list(kind.fields),
-            }
-            for name, kind in DATA.items()
-        ],
+        "data": [{"name": name, **vars(kind)} for name, kind in DATA.items()],
         "activations": list(ACTIVATIONS),
         "optimizers": [
             {"name": name, "options": [dict(vars(option)) for option in options]}

@@ -109,7 +109,7 @@ def make_data(settings: DataSettings, seed: int, table: Table | None = None) -> 
     else:
         x, y = _classes(settings, generator)
     names = tuple(f"class {n}" for n in range(int(y.max()) + 1)) if y.ndim == 1 else ()
-    return _split(x, y, settings.test, generator, ("x1", "x2"), names)
+    return _split(x.astype(np.float32), y, settings.test, generator, ("x1", "x2"), names)
 
 
 def _split(
@@ -119,7 +119,6 @@ def _split(
     generator: Generator,
     features: tuple[str, ...],
     classes: tuple[str, ...],
-    exact: bool = False,
 ) -> Dataset:
     """Choose the rows for testing; at least one row is for training."""
     order = generator.permutation(len(x))
@@ -127,9 +126,9 @@ def _split(
     test, train = np.sort(order[:count]), np.sort(order[count:])
     return Dataset(
         "classification" if classes else "regression",
-        np.ascontiguousarray(x[train], x.dtype if exact else np.float32),
+        x[train],
         y[train],
-        np.ascontiguousarray(x[test], x.dtype if exact else np.float32),
+        x[test],
         y[test],
         features,
         classes,
@@ -210,7 +209,7 @@ def _of_table(settings: DataSettings, generator: Generator, table: Table | None)
     completed = completed_data(settings, table)
     assert table is not None  # completed_data raised an error
     x, y, names, classes = table.arrays(completed)
-    plain = _split(x, y, settings.test, generator, names, classes, exact=True)
+    plain = _split(x, y, settings.test, generator, names, classes)
     is_number = [" = " not in name for name in names]
     centre = np.where(is_number, plain.train.mean(0, dtype=np.float64), 0.0)
     scale = np.where(is_number, plain.train.std(0, dtype=np.float64), 1.0)

@@ -99,8 +99,7 @@ class DataSettings:
     @classmethod
     def of(cls, given: Any) -> DataSettings:
         """Check and complete what `to_json` returns."""
-        known = ("name", *cls.__dataclass_fields__)
-        given = _mapping("data", given, tuple(dict.fromkeys(known)))
+        given = _mapping("data", given, tuple(cls.__dataclass_fields__))
         name = choice("data", given.get("name", "circles"), tuple(DATA))
         kind = DATA[name]
         if unknown := [key for key in given if key != "name" and key not in kind.fields]:

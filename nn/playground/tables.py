@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ Array = NDArray[Any]
 _USUAL_LABELS = ("label", "class", "target", "species", "kind", "y")
 _MOST_CLASSES = 10
 _MOST_DROPPED = 20
+# pandas changes the filters of warnings while it reads, and they belong to all threads.
+_READING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class Column:
     @property
     def is_class(self) -> bool:
         """Whether it is predicted as a class: texts, or up to ten whole numbers."""
-        is_whole = bool(self.texts) or bool((self.values == np.rint(self.values)).all())
-        return bool(self.texts) or (is_whole and self.distinct <= _MOST_CLASSES)
+        if self.texts:
+            return True
+        is_whole = bool((self.values == np.rint(self.values)).all())
+        return is_whole and self.distinct <= _MOST_CLASSES
 
 
 @dataclass(frozen=True)
@@ -240,16 +245,17 @@ def _read(path: Path, name: str, content: bytes) -> Table:
     task = "regression"  # also takes numbers that are not classes
     while True:
         try:
-            data: CsvData = read_csv(
-                path,
-                required=False,
-                task=task,  # type: ignore[arg-type]
-                encode="onehot",
-                drop=dropped,
-                dtype="float64",
-                argument="table",
-                offers={},
-            )
+            with _READING:
+                data: CsvData = read_csv(
+                    path,
+                    required=False,
+                    task=task,  # type: ignore[arg-type]
+                    encode="onehot",
+                    drop=dropped,
+                    dtype="float64",
+                    argument="table",
+                    offers={},
+                )
             break
         except DataError as error:
             if error.kind == "not a number" and task == "regression":

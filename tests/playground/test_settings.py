@@ -145,6 +145,9 @@ def test_a_state_reads_like_a_sentence():
         ("hidden=1,1,1,1,1,1,1", "hidden: 7 layers"),
         ("opt=SGD:speed=1", "SGD has no 'speed'"),
         ("opt=SGD:name=Adam", "opt"),
+        ("opt=:\r", "opt ':\\r': '', expected a number"),
+        # Cut off after 40 letters, this would be another number.
+        ("noise=0." + "0" * 40 + "1e40", "noise: '0.000"),
         ("opt=Sgd", "optimizer: 'Sgd', expected one of SGD"),
         ("opt=SGD:lr=0", "SGD lr"),
         ("opt=SGD;SGD;SGD;SGD;SGD", "optimizers: 5"),
