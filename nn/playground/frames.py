@@ -257,7 +257,9 @@ def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:
     shown = session.viewed.shown(0)
     if grid is None:
         return [{"name": names[n], "map": None} for n in range(shown.start, shown.stop)]
-    maps, _ = _unit_maps(grid, shown)
+    # Features that are not axes are at their mean, about 0: by their own size, rounding would be
+    # drawn in full colour.
+    maps, _ = _unit_maps(grid, shown, np.abs(session.data.train[:, shown]).max(0))
     assert maps is not None
     return [
         {"name": names[n], "map": encode(image, "u1")}
@@ -265,20 +267,22 @@ def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:
     ]
 
 
-def _unit_maps(values: Array | None, shown: slice) -> tuple[Array | None, list[float | None]]:
+def _unit_maps(
+    values: Array | None, shown: slice, least: Array | float = 0.0
+) -> tuple[Array | None, list[float | None]]:
     """Return a map of each unit: 128 for 0, 255 and 1 for the largest size of its values."""
     if values is None:
         return None, []
-    return _as_bytes(values[:, shown].T.reshape(-1, UNIT_MAP, UNIT_MAP))
+    return _as_bytes(values[:, shown].T.reshape(-1, UNIT_MAP, UNIT_MAP), least)
 
 
 def _weight_images(weight: Array, shown: slice) -> tuple[Array, list[float | None]]:
     return _as_bytes(weight[:, shown].T.reshape(-1, 8, 8))
 
 
-def _as_bytes(maps: Array) -> tuple[Array, list[float | None]]:
+def _as_bytes(maps: Array, least: Array | float = 0.0) -> tuple[Array, list[float | None]]:
     with np.errstate(all="ignore"):
-        size = np.abs(maps).max((1, 2))
+        size = np.maximum(np.abs(maps).max((1, 2)), least)
         found = 128 + 127 * maps / np.where(size > 0, size, 1)[:, None, None]
     return np.nan_to_num(np.rint(found), nan=128), [finite(value) for value in size]
 

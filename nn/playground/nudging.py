@@ -139,6 +139,11 @@ def compared(
             f"{start} They differ because {outputs} switched on or off, where the loss has a kink; "
             "a smaller change crosses fewer kinks."
         )
+    if abs(gap) > 0.5 * abs(predicted) and abs(predicted) > abs(before):
+        return (
+            f"{start} The change of {moved:.3g} is far too large for a straight line, which holds "
+            "only near the weight; try a smaller one."
+        )
     bend = "upwards" if gap > 0 else "downwards"
     return (
         f"{start} They differ because the loss bends {bend} along this weight: its second "

@@ -131,7 +131,7 @@ class Table:
                 f"{settings.digest}, but {self.file} has {self.digest}; open that table"
             )
         names = [column.name for column in self.columns]
-        usual = [name for name in names if name.lower() in _USUAL_LABELS]
+        usual = [name for wanted in _USUAL_LABELS for name in names if name.lower() == wanted]
         label = settings.label or (usual or names[-1:])[0]
         others = [name for name in names if name not in (label, self.row_number)]
         features = settings.features or tuple(others[: LIMITS["features"]])
@@ -186,7 +186,8 @@ def _labels(column: Column) -> tuple[Array, tuple[str, ...]]:
     if not 2 <= column.distinct <= _MOST_CLASSES:
         raise ValueError(
             f"data csv: the label {column.name!r} has {column.distinct} different values, expected "
-            f"2 to {_MOST_CLASSES} classes, or numbers for a regression; choose another column"
+            f"2 to {_MOST_CLASSES} classes, or numbers for a regression; keep the rows of 2 to "
+            f"{_MOST_CLASSES} classes, or choose another column"
         )
     found, codes = np.unique(column.values, return_inverse=True)
     texts = column.texts or tuple(f"{value:g}" for value in found)

@@ -21,8 +21,8 @@ __all__ = ["Axes", "Curves", "View"]
 Array = NDArray[Any]
 REACH = 1.2
 SHOWN_UNITS = 16
-"""Units of a layer that a frame has; others are scrolled to."""
-SHOWN_INPUTS = 64
+"""Units of a layer, or inputs, that a frame has; others are scrolled to."""
+SHOWN_PIXELS = 64
 
 
 def _reach(data: Dataset, n: int) -> tuple[float, float]:
@@ -179,6 +179,7 @@ class View:
         ----------
         layer : int
         """
-        size, most = self._sizes[layer], SHOWN_UNITS if layer else SHOWN_INPUTS
+        size = self._sizes[layer]
+        most = SHOWN_UNITS if layer or not self._data.images else SHOWN_PIXELS
         first = max(0, min(self._first.get(layer, 0), size - most))
         return slice(first, min(size, first + most))

@@ -164,6 +164,12 @@ def test_a_column_named_class_is_the_label_and_row_numbers_are_left_out():
     assert (completed.file, completed.digest) == ("table.csv", found.digest)
 
 
+def test_a_column_named_label_is_the_label_although_y_comes_before_it():
+    data = made("csv", table=table("x,y,label\n1,5,a\n2,6,b\n3,7,b\n4,8,a\n"))
+    assert data.features == ("x", "y")
+    assert data.classes == ("a", "b")
+
+
 def test_names_of_persons_are_left_out():
     rows = "".join(f"person {i},{i % 7},{i % 2}\n" for i in range(100))
     found = table("name,a,label\n" + rows)

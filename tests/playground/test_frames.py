@@ -212,6 +212,18 @@ def test_wide_layers_are_shown_in_part():
     assert decoded(layers[2]["gradients"]).shape == (16, 2)
 
 
+def test_a_wide_table_is_shown_in_part_and_other_features_are_neutral():
+    generator = np.random.default_rng(3)
+    names = [f"f{n}" for n in range(40)]
+    rows = [",".join([*map(str, generator.normal(size=40)), "ab"[i % 2]]) for i in range(30)]
+    table = read_table("\n".join([",".join([*names, "label"]), *rows]) + "\n", "wide.csv")
+    inputs = Session.open("data=csv", table).snapshot()["network"]["inputs"]
+    assert [one["name"] for one in inputs] == names[:16]
+    maps = np.array([decoded(one["map"]) for one in inputs])
+    assert (abs(maps[:2].astype(int) - 128).max((1, 2)) == 127).all()
+    assert (maps[2:] == 128).all()  # at their mean, whatever rounding left of it
+
+
 def test_digits_are_images():
     session = Session.open("data=digits&hidden=20relu&step=5")
     frame = session.snapshot()

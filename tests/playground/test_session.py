@@ -247,6 +247,13 @@ def test_a_nudge_is_what_the_gradient_predicted(state, place):
         session.seek(0, session.position[1])
 
 
+def test_a_nudge_that_is_far_too_large_is_called_so():
+    session = Session.open("data=circles&step=50")
+    assert "far too large for a straight line" in session.nudge(1, "bias", 0, 1e6).text
+    session = Session.open("data=circles&step=50")
+    assert "too large" not in session.nudge(1, "bias", 0, 0.01).text
+
+
 def test_a_nudge_begins_a_branch_and_changes_one_weight():
     session = Session.open("opt=SGD;Adam&lane=1&step=20")
     before, other = weights(session), weights(session, 0)
