@@ -1,12 +1,13 @@
 """Records a training step for reading: the NumPy calls in their order, and what each value is.
 
-`capturing` records the calls, and its plan drops copies, repeats and calls that nothing needs. Here
-no memory is planned and no call is moved. How the calls are written as text is in `numpy_text.py`.
+`capturing` records the calls, and drops copies, repeats and calls that nothing needs. How they are
+written as text is in `numpy_text.py`.
 """
 
 from __future__ import annotations
 
 import inspect
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from tinygrad_edu import CaptureError, Tensor
 from tinygrad_edu.capturing.calls import results_of
-from tinygrad_edu.capturing.plan import Plan
+from tinygrad_edu.capturing.plan import NeededCalls
 from tinygrad_edu.capturing.recorder import Call, Tracer
 from tinygrad_edu.capturing.recording import Recording, record
 from tinygrad_edu.scope import get_call
@@ -60,44 +61,6 @@ class _Notes(Watching):
             self.gradients.append((tensor._data, g, now))
             self.ends[BACKWARD] = now
         return g
-
-
-class _ReadablePlan(Plan):
-    """The needed calls, in the order of the recording."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._versions: dict[Tracer, list[tuple[int, Tracer]]] = {}
-        self._joined: dict[Tracer, Tracer] = {}
-        self.index: dict[Tracer, int] = {}
-        super().__init__(recording)
-
-    def _give_versions(self) -> None:
-        before = list(self.calls)
-        super()._give_versions()
-        for i, (old, new) in enumerate(zip(before, self.calls, strict=True)):
-            if old.written is not None and isinstance(new.result, Tracer) and new.written is None:
-                self._versions.setdefault(old.written, []).append((i, new.result))
-            for value in results_of(new):
-                self.index[value] = i
-
-    def _join(self, new: dict[Tracer, Tracer], one: Tracer, other: Tracer) -> None:
-        self._joined[one] = other
-        super()._join(new, one, other)
-
-    def _move_updates_up(self) -> None:
-        """Keep the order, which is that of the textbook."""
-
-    def _plan_memory(self) -> None:
-        """Plan none: every value is a new array."""
-
-    def value_at(self, value: Tracer, calls: int) -> Tracer:
-        """Return what a value was after so many calls, by the names of the plan."""
-        for i, version in self._versions.get(value, ()):
-            if i < calls:
-                value = version
-        while value in self._joined:
-            value = self._joined[value]
-        return value
 
 
 @dataclass
@@ -172,13 +135,13 @@ def recorded_step(
 
 
 def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -> Recorded:
-    """Say of each value what it is."""
+    """Find out what each value is."""
     if recording.drawings.drawn:
         raise ShowError(
             "the step draws random numbers, as dropout does in training, and every library draws "
             "others; call network.eval(), or leave the layer out"
         )
-    plan = _ReadablePlan(recording)
+    plan = NeededCalls(recording)
     calls = plan.calls[:-1]
     paths = {id(t): path for path, t in (*network.named_parameters(), *network.named_buffers())}
     owners = {
@@ -210,11 +173,13 @@ def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -
     arguments = {
         name: value for name, value in recording.arguments.items() if isinstance(value, Tracer)
     }
-    ends = [*notes.ends, len(recording.tape.calls)]
+    positions = _positions(plan, calls)
+    ends = [end for end, _ in notes.owners]
+    paths_of = [*(path for _, path in notes.owners), None]
     return Recorded(
         calls,
-        _phases(plan, calls, ends),
-        _owners(plan, calls, notes.owners),
+        [bisect_right(notes.ends, position) for position in positions],
+        [paths_of[bisect_right(ends, position)] for position in positions],
         arguments,
         parameters,
         states,
@@ -233,28 +198,12 @@ def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -
     )
 
 
-def _phases(plan: _ReadablePlan, calls: list[Call], ends: list[int]) -> list[int]:
-    found, phase = [], FORWARD
+def _positions(plan: NeededCalls, calls: list[Call]) -> list[int]:
+    """Return the number in the recording of each call; one that computes nothing has the last."""
+    found = [0]
     for call in calls:
-        for value in results_of(call):
-            while phase < UPDATE and plan.index[value] >= ends[phase]:
-                phase += 1
-        found.append(phase)
-    return found
-
-
-def _owners(
-    plan: _ReadablePlan, calls: list[Call], owners: list[tuple[int, str]]
-) -> list[str | None]:
-    found: list[str | None] = []
-    waiting, path = list(owners), None
-    for call in calls:
-        for value in results_of(call):
-            while waiting and plan.index[value] >= waiting[0][0]:
-                del waiting[0]
-            path = waiting[0][1] if waiting else None
-        found.append(path)
-    return found
+        found.append(max((plan.position[value] for value in results_of(call)), default=found[-1]))
+    return found[1:]
 
 
 def same_bits(one: Any, other: Any) -> bool:

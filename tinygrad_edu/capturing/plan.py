@@ -28,7 +28,7 @@ from .environment import Slot
 from .recorder import Call, Tracer, mapped
 from .recording import Recording
 
-__all__ = ["Plan"]
+__all__ = ["NeededCalls", "Plan"]
 
 
 def _identity(value: Any) -> Any:
@@ -65,8 +65,8 @@ def _is_alike(one: Tracer, other: Tracer) -> bool:
     return (first.shape, first.dtype, first.strides) == (second.shape, second.dtype, second.strides)
 
 
-class Plan:
-    """The calls of a step that are needed, and the memory of their results.
+class NeededCalls:
+    """The calls of a step that are needed, in the order of the recording.
 
     Attributes
     ----------
@@ -76,43 +76,35 @@ class Plan:
         The slots that get new arrays.
     returned : list of Tracer
         The arrays that the step returns.
-    blocks : list of int
-        The sizes of the blocks of memory that all replays write into.
-    block : dict of int to int
-        For each storage, the number of its block.
+    position : dict of Tracer to int
+        For each value that a call computes, the number of this call in the recording.
     outside : set of int
         The storages that existed before the step.
-    target : dict of Tracer to Tracer
-        Results that overwrite an operand that is not needed any more.
-    spares : list of (Slot, Tracer)
-        The outputs that are computed in a spare array, which then takes turns with the array in
-        the slot.
-    spare : dict of int to int
-        For each storage in a spare array, the number of that array. An operand of the same layout
-        shares the spare array of its result if it is not needed any more.
     """
 
     def __init__(self, recording: Recording) -> None:
         self._tape = recording.tape
-        self._inputs = recording.inputs
         self.outside = recording.tape.outside
+        self._versions: dict[Tracer, list[tuple[int, Tracer]]] = {}
+        self._joined: dict[Tracer, Tracer] = {}
         ends = (tuple(recording.returned), tuple(value for _, value in recording.outputs))
         self.calls = [*recording.tape.calls, Call(len, ends, {}, None, None)]
         self._give_versions()
+        self.position = {v: i for i, call in enumerate(self.calls) for v in results_of(call)}
         self._drop_copies()
         self._drop_repeats()
         self._drop_unneeded()
         self.returned, last = (list(values) for values in self.calls[-1].inputs)
         self.outputs = [(p, v) for (p, _), v in zip(recording.outputs, last, strict=True)]
-        self._move_updates_up()
-        self.blocks: list[int] = []
-        self.block: dict[int, int] = {}
-        self.target: dict[Tracer, Tracer] = {}
-        self.spares: list[tuple[Slot, Tracer]] = []
-        self.spare: dict[int, int] = {}
-        self._plan_memory()
 
-    # Which calls ---------------------------------------------------------------------------
+    def value_at(self, value: Tracer, count: int) -> Tracer:
+        """Return what a recorded value was after the first `count` calls of the recording."""
+        for i, version in self._versions.get(value, ()):
+            if i < count:
+                value = version
+        while value in self._joined:
+            value = self._joined[value]
+        return value
 
     def _substitute(self, new: dict[Tracer, Tracer], call: Call) -> Call:
         def change(value: Any) -> Any:
@@ -126,7 +118,7 @@ class Plan:
 
     def _join(self, new: dict[Tracer, Tracer], one: Tracer, other: Tracer) -> None:
         """Replace `one` by `other`; the views of `one` become views of `other`."""
-        new[one] = other
+        new[one] = self._joined[one] = other
         storage = one.storage
         for value in self._tape.values:
             if value.storage == storage:
@@ -160,6 +152,7 @@ class Plan:
             call.keywords = {k: v for k, v in call.keywords.items() if k != "out"}
             call.result, call.written = version, None
             new[target] = version
+            self._versions.setdefault(target, []).append((i, version))
             for view in views[roots[target]]:
                 if made.get(view, -1) > i:
                     view.storage = version.storage
@@ -232,6 +225,36 @@ class Plan:
                 storages |= {value.storage for value in read}
         self.calls = kept[::-1]
 
+
+class Plan(NeededCalls):
+    """The calls of a step that are needed, and the memory of their results.
+
+    Attributes
+    ----------
+    blocks : list of int
+        The sizes of the blocks of memory that all replays write into.
+    block : dict of int to int
+        For each storage, the number of its block.
+    target : dict of Tracer to Tracer
+        Results that overwrite an operand that is not needed any more.
+    spares : list of (Slot, Tracer)
+        The outputs that are computed in a spare array, which then takes turns with the array in
+        the slot.
+    spare : dict of int to int
+        For each storage in a spare array, the number of that array. An operand of the same layout
+        shares the spare array of its result if it is not needed any more.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording)
+        self._move_updates_up()
+        self.blocks: list[int] = []
+        self.block: dict[int, int] = {}
+        self.target: dict[Tracer, Tracer] = {}
+        self.spares: list[tuple[Slot, Tracer]] = []
+        self.spare: dict[int, int] = {}
+        self._plan_memory()
+
     def _move_updates_up(self) -> None:
         """Run the calls that only compute new values of slots as early as possible.
 
@@ -274,8 +297,6 @@ class Plan:
             elif is_ufunc_call(call) and made and made <= found:
                 found |= {v.storage for v in inputs_of(call) if used[v.storage] == 1} - written
         return found
-
-    # Which memory --------------------------------------------------------------------------
 
     def _plan_memory(self) -> None:
         last = {v.storage: i for i, call in enumerate(self.calls) for v in inputs_of(call)}
