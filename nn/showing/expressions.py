@@ -113,7 +113,10 @@ class Writer:
         if type(one) is slice:
             return self._slice(one, two)
         if type(one) is tuple and one:
-            parts = [self.index(a, b) for a, b in zip(one, two, strict=True)]
+            parts = [
+                self.value(a, b).text if type(a) is tuple else self.index(a, b)
+                for a, b in zip(one, two, strict=True)
+            ]
             return ", ".join(parts) + "," * (len(parts) == 1)
         return self.value(one, two).text
 

@@ -8,6 +8,7 @@ something else would be worse than none.
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tinygrad_edu import Tensor
 from ..layers.attention import MultiheadAttention
 from ..module import Module
 from .errors import ShowError
+from .training_step import NAMES
 
 if TYPE_CHECKING:
     from .network_text import Made, NetworkText
@@ -37,6 +39,12 @@ _FUNCTIONS = {  # of one argument, and what PyTorch calls them
     "tanh": "torch.tanh",
 }
 _METHODS = {"mean", "sum", "reshape", "swapaxes"}
+_TAKEN = {  # what a text defines or imports itself
+    *("F", "FROZEN", "OrderedDict", "Residual", "TURNED", "nn", "np", "tg", "torch"),
+    *("load_file", "network", "optimizer", "start", "step", "turned", "weights"),
+    *(name for name in dir(builtins) if name.islower()),
+    *NAMES,
+}
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.USub)
 
 
@@ -66,16 +74,10 @@ def own_module(module: Module, path: str, network: NetworkText) -> Made:
         first, *rest = rendered(child, len(f"        self.{name} = "))
         made += [f"        self.{name} = {first}", *(f"        {line}" for line in rest)]
     name = kind.__name__
-    while name in network.classes:
+    while name in network.classes or name in _TAKEN:
         name += "_"
-    network.classes[name] = [
-        f"class {name}(nn.Module):",
-        "    def __init__(self):",
-        *base,
-        *made,
-        "",
-        *lines,
-    ]
+    start = ["    def __init__(self):", *base, *made, ""] if base or made else []
+    network.classes[name] = [f"class {name}(nn.Module):", *start, *lines]
     return Made(name)
 
 
@@ -100,7 +102,13 @@ class _Translation(ast.NodeTransformer):
         if arguments.defaults or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
             raise self._refusal("a forward method with optional arguments")
         names = [argument.arg for argument in arguments.args]
-        self._self, self._locals = names[0], set(names[1:])
+        self._self, self._locals = names[0], set()
+        for name in names[1:]:
+            self._add_local(name)
+        if hasattr(self._forward, "__wrapped__"):
+            raise self._refusal("a forward method that is decorated")
+        if type(self._module).__call__ is not Module.__call__:
+            raise self._refusal("a __call__ of its own")
         body = [self._statement(s) for s in function.body if not _is_docstring(s)]
         written = [f"        {ast.unparse(ast.fix_missing_locations(s))}" for s in body]
         return [f"    def forward({', '.join(['self', *names[1:]])}):", *written]
@@ -118,16 +126,22 @@ class _Translation(ast.NodeTransformer):
             target, value = node.targets[0], self.visit(node.value)
             for part in ast.walk(target):
                 if isinstance(part, ast.Name):
-                    self._locals.add(part.id)
+                    self._add_local(part.id)
                 elif not isinstance(part, ast.Tuple | ast.Store):
                     raise self._refusal(f"'{ast.unparse(node)}'")
             return ast.Assign([target], value)
         raise self._refusal(f"'{ast.unparse(node).splitlines()[0]}'")
 
+    def _add_local(self, name: str) -> None:
+        if name in (self._self, "self", "F", "tg", "torch"):  # the text calls these
+            raise self._refusal(f"a variable named {name}")
+        self._locals.add(name)
+
     def generic_visit(self, node: ast.AST) -> ast.AST:
         """Refuse what is not known to mean the same."""
         known = (ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Slice, ast.Tuple, ast.Load)
-        if not isinstance(node, (*known, *_OPERATORS)):
+        is_reversed = isinstance(node, ast.Slice) and isinstance(node.step, ast.UnaryOp)
+        if not isinstance(node, (*known, *_OPERATORS)) or is_reversed:
             raise self._refusal(f"'{ast.unparse(node)}'")
         return super().generic_visit(node)
 
@@ -147,7 +161,7 @@ class _Translation(ast.NodeTransformer):
         """Write a number of the module, and keep shapes."""
         if isinstance(node.value, ast.Name) and node.value.id == self._self:
             value = getattr(self._module, node.attr, None)
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if type(value) in (int, float) and value == value:
                 return ast.Constant(value)
         elif node.attr == "shape":
             return ast.Attribute(self.visit(node.value), "shape", ast.Load())
@@ -200,13 +214,14 @@ class _Translation(ast.NodeTransformer):
         """Return the name of a function of tinygrad_edu, as `forward` finds it."""
         scope: dict[str, Any] = getattr(self._forward, "__globals__", {})
         found: Any = None
-        if isinstance(function, ast.Name) and function.id not in self._locals:
+        names = {*self._locals, *self._forward.__code__.co_freevars}
+        if isinstance(function, ast.Name) and function.id not in names:
             found = scope.get(function.id)
         elif isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
             is_ours = scope.get(function.value.id) is tinygrad_edu
             found = getattr(tinygrad_edu, function.attr, None) if is_ours else None
-        names = (name for name in _FUNCTIONS if getattr(tinygrad_edu, name) is found)
-        return next(names, "")
+        same = (name for name in _FUNCTIONS if getattr(tinygrad_edu, name) is found)
+        return next(same, "")
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import optim
+from ..layers.embedding import Embedding
 from .errors import ShowError
 from .forward_text import own_module
 from .network_text import NetworkText, rendered
@@ -108,7 +109,9 @@ def _loss_call(given: TrainingStep, name: str, predictions: str, labels: str) ->
 
 
 def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _check_loss(given: TrainingStep, language: str) -> None:
@@ -195,6 +198,7 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     dtype = _dtype(given)
     if dtype not in ("float32", "float64"):
         raise ShowError(f"parameters of dtype {dtype} have no text in PyTorch; use float32")
+    _check_inputs(given, dtype)
     ending = ".double()" if dtype == "float64" else ""
     ending += "" if given.network.training else ".eval()"
     made = _network_lines(network, given, ending)
@@ -242,6 +246,17 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
         lines = _without_turning(lines)
     imports = ["import torch", "from torch import nn", "from torch.nn import functional as F"]
     return (["from collections import OrderedDict", ""] * network.needs_order) + imports, lines
+
+
+def _check_inputs(given: TrainingStep, dtype: str) -> None:
+    """Refuse numbers that this package converts, and a layer of PyTorch does not."""
+    found = given.x.dtype
+    is_index = found.kind in "iu" and any(isinstance(m, Embedding) for m in given.network.modules())
+    if found.name != dtype and not is_index:
+        raise ShowError(
+            f"x is {found.name} and the parameters are {dtype}, which PyTorch does not mix; pass "
+            f'x.astype("{dtype}")'
+        )
 
 
 def _without_turning(lines: list[str]) -> list[str]:

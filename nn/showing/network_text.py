@@ -7,6 +7,8 @@ a `forward` of their own are written in `forward_text.py`. Weights are not in th
 from __future__ import annotations
 
 import inspect
+import keyword
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +19,7 @@ from tinygrad_edu import gelu, relu
 
 from .. import layers
 from ..layers.attention import MultiheadAttention
-from ..layers.containers import Residual, Sequential
+from ..layers.containers import Lambda, Residual, Sequential
 from ..layers.convolution import short
 from ..layers.random import Dropout
 from ..layers.transformer import TransformerBlock
@@ -44,6 +46,23 @@ _SAME = {
 
 Hardsigmoid is not: PyTorch rounds its slope of 1/6 to float32, also for float64.
 """
+
+# fmt: off
+_TAKEN = {
+    "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children",
+    "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward",
+    "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu",
+    "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules",
+    "named_parameters", "parameters", "register_backward_hook", "register_buffer",
+    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook", "register_module", "register_parameter",
+    "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_",
+    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train",
+    "training", "type", "xpu", "zero_grad", "append", "extend", "insert", "pop",
+}
+# fmt: on
+"""What modules of PyTorch have themselves, so that no layer can have these names."""
 
 _LEFT_OUT = {"dtype", "generator", "initializer", "inplace", "in_features", "out_features"}
 _ALWAYS = {"dim"}  # PyTorch has no default for the axis of a softmax
@@ -136,6 +155,11 @@ class NetworkText:
         if getattr(layers, name, None) is type(module):
             if name in _SAME:
                 return self._layer(module, what)
+            if type(module) is Lambda:
+                raise ShowError(
+                    f"{what} is a Lambda, which has no text in {self.language}; write the step in "
+                    "numpy"
+                )
             if self.language == "tinygrad_edu" and not any(module.named_children()):
                 return self._layer(module, what)
             if type(module) is TransformerBlock:
@@ -151,8 +175,22 @@ class NetworkText:
         found = []
         for name, part in module._parts():
             if isinstance(part, Module):
+                self._check_name(prefix + name, name)
                 found.append((name, self.made(part, prefix + name)))
         return found
+
+    def _check_name(self, path: str, name: str) -> None:
+        """Refuse names that are no arguments, and those that a module of PyTorch has itself."""
+        is_number = name.isdecimal() and name.isascii()
+        is_argument = name.isidentifier() and not keyword.iskeyword(name)
+        # Python reads letters such as the ligature fi as others.
+        if not is_number and not (is_argument and unicodedata.normalize("NFKC", name) == name):
+            raise ShowError(
+                f"{path!r} is not a name in Python, so it has no text in {self.language}; rename "
+                "the layer"
+            )
+        if self.language == "torch" and name in _TAKEN:
+            raise ShowError(f"{path}: a module of PyTorch has a method {name}; rename the layer")
 
     def _chained(self, module: Module, path: str, called: Sequence[str]) -> list[tuple[str, Made]]:
         """Return the calls that make the modules of a chain, in the order of its calls."""
@@ -169,6 +207,10 @@ class NetworkText:
         chain = self._chained(module, path, module._chain)
         if self.language == "torch":
             return self._ordered(chain)
+        usual = MLP(list(module.structure), module.activation, dropout=module.dropout, seed=0)
+        parts = NetworkText(self.language, self._own).children(usual.train(module.training), "")
+        if parts != chain:  # a layer was replaced
+            return Made("nn.Sequential", [("", Made("dict", [*chain]))])
         made = Made("nn.MLP", [("", str(list(module.structure)))])
         if module.activation != "relu":
             made.arguments.append(("activation", f'"{module.activation}"'))
@@ -262,7 +304,7 @@ def layer_arguments(module: Module) -> list[tuple[str, str]]:
             continue
         value = _value(module, name)
         is_needed = parameter.default is parameter.empty or name in ("inputs", "outputs")
-        text = short(tuple(value)) if isinstance(value, tuple | list) else _text(value)
+        text = short(_plain(value)) if isinstance(value, tuple | list) else _text(value)
         if is_needed:
             found.append(("", text))
         elif name == "stride" and value == getattr(module, "kernel_size", None):
@@ -298,6 +340,14 @@ def _value(module: Module, name: str) -> Any:
     return value
 
 
+def _plain(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return numbers of Python for numbers of NumPy."""
+    return tuple(
+        _plain(v) if isinstance(v, tuple | list) else v.item() if isinstance(v, np.generic) else v
+        for v in values
+    )
+
+
 def _is_default(value: Any, default: Any) -> bool:
     if isinstance(value, tuple) and isinstance(default, int):
         return all(entry == default for entry in value)
@@ -307,7 +357,10 @@ def _is_default(value: Any, default: Any) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float) and not np.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)
 
 
 def _for_torch(module: Module, pairs: list[tuple[str, str]], what: str) -> list[tuple[str, str]]:

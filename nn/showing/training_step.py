@@ -23,10 +23,10 @@ from ..optim.optimizer import Optimizer
 from ..optim.sgd import SGD
 from .errors import ShowError
 
-__all__ = ["LossText", "TrainingStep", "training_step"]
+__all__ = ["NAMES", "LossText", "TrainingStep", "training_step"]
 
 _ROWS = 10
-_NAMES = {  # the functions of tinygrad_edu that PyTorch has too, and its names for them
+NAMES = {  # the functions of tinygrad_edu that PyTorch has too, and its names for them
     "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
     "cross_entropy": "cross_entropy",
     "huber_loss": "huber_loss",
@@ -131,6 +131,7 @@ def training_step(
         raise TypeError(f"show_as takes a network of nn, got a {type(network).__name__}")
     if not network.parameters():
         raise ShowError(f"{type(network).__name__} has no parameters, so there is nothing to train")
+    _check_parameters(network)
     loss_text = _loss(loss)
     if optimizer is None:
         optimizer = SGD(network.parameters(), lr=0.1)
@@ -151,9 +152,22 @@ def _array(values: Any) -> NDArray[Any]:
     return np.array(values._data if isinstance(values, tinygrad_edu.Tensor) else values)
 
 
+def _check_parameters(network: Module) -> None:
+    """Refuse what a copy of the network loses, and names that end a text between quotes."""
+    for path, parameter in network.named_parameters():
+        if getattr(parameter, "_hooks", None):
+            raise ShowError(f"{path} has a gradient hook, which has no text; remove it")
+        if not path.isprintable() or set(path) & {'"', "\\"}:
+            raise ShowError(f"the name {path!r} cannot be written in a text; rename the layer")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ShowError("all parameters are frozen, so there is nothing to train")
+
+
 def _check_optimizer(network: Module, optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an optimizer of nn, got a {type(optimizer).__name__}")
+    if "step" in vars(optimizer):
+        raise ShowError("the optimizer has a step that was assigned to it, which has no text")
     own = {id(parameter) for parameter in network.parameters()}
     if any(id(parameter) not in own for parameter in optimizer.params):
         raise ShowError(
@@ -170,18 +184,18 @@ def _check_optimizer(network: Module, optimizer: Any) -> None:
 def _loss(loss: Any) -> LossText:
     """Find out how a loss is written."""
     if isinstance(loss, str):
-        if loss not in _NAMES:
-            raise ShowError(f"unknown loss {loss!r}; known are {', '.join(sorted(_NAMES))}")
-        return LossText(getattr(tinygrad_edu, loss), loss, _NAMES[loss])
+        if loss not in NAMES:
+            raise ShowError(f"unknown loss {loss!r}; known are {', '.join(sorted(NAMES))}")
+        return LossText(getattr(tinygrad_edu, loss), loss, NAMES[loss])
     if not callable(loss):
         raise TypeError(f"loss must be a name or a function, got {loss!r}")
     if isinstance(loss, Loss) and type(loss).forward is Loss.forward:
         name = getattr(loss._function, "__name__", "")
-        if getattr(tinygrad_edu, name, None) is loss._function and name in _NAMES:
-            return LossText(loss, name, _NAMES[name], _settings(loss))
+        if getattr(tinygrad_edu, name, None) is loss._function and name in NAMES:
+            return LossText(loss, name, NAMES[name], _settings(loss))
     name = getattr(loss, "__name__", "")
-    if name in _NAMES and getattr(tinygrad_edu, name) is loss:
-        return LossText(loss, name, _NAMES[name])
+    if name in NAMES and getattr(tinygrad_edu, name) is loss:
+        return LossText(loss, name, NAMES[name])
     return LossText(loss, "", "")
 
 
