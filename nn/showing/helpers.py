@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import embedding, overlap_add, put_at
-from tinygrad_edu.capturing.recorder import Call
-from tinygrad_edu.ops.indexing import _getitem_rule, _only_axis
-from tinygrad_edu.ops.networks.windows import _sliding_windows_rule, for_each_axis
-from tinygrad_edu.ops.summing import _MANY
+from tinygrad_edu import embedding, overlap_add, put_at, sliding_windows
+from tinygrad_edu.capturing.recorder import Call, Tracer
+from tinygrad_edu.ops.indexing import getitem_rule, only_axis
+from tinygrad_edu.ops.networks.windows import for_each_axis
+from tinygrad_edu.ops.summing import MANY
 
 from .errors import ShowError
 
@@ -24,7 +24,7 @@ __all__ = ["HELPERS", "ShapeOf", "helper_of"]
 _PUT_AT = f'''
 def put_at(g, index, shape):
     """Zeros, with g added at an index that may name a place several times."""
-    out = np.zeros(shape, np.float64 if g.size > {_MANY} else g.dtype)  # many: more digits
+    out = np.zeros(shape, np.float64 if g.size > {MANY} else g.dtype)  # many: more digits
     np.add.at(out, index, g)
     return out.astype(g.dtype)
 '''
@@ -36,7 +36,7 @@ def add_rows(g, numbers, shape):
     order = np.argsort(numbers, kind="stable")
     numbers, g = numbers[order], g[order]
     starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
-    out = np.zeros(shape, np.float64 if g.size > {_MANY} else g.dtype)  # many: more digits
+    out = np.zeros(shape, np.float64 if g.size > {MANY} else g.dtype)  # many: more digits
     out[numbers[starts]] = np.add.reduceat(g, starts, axis=0, dtype=out.dtype)
     return out.astype(g.dtype)
 '''
@@ -70,6 +70,7 @@ HELPERS = {
 """The lines of each function."""
 
 _EMBEDDING_RULE = embedding.primitive.rules[1]
+_WINDOWS_RULE = sliding_windows.primitive.rules[0]
 
 
 def helper_of(call: Call) -> tuple[str, list[Any]] | None:
@@ -80,11 +81,11 @@ def helper_of(call: Call) -> tuple[str, list[Any]] | None:
     function, inputs, named = call.function, call.inputs, call.keywords
     if function is _EMBEDDING_RULE:
         return "add_rows", [inputs[0], inputs[2], ShapeOf(inputs[3])]
-    if function is _getitem_rule:
+    if function is getitem_rule:
         return _put(inputs[0], named["index"], ShapeOf(inputs[2]))
     if function is _forward(put_at):
         return _put(inputs[0], named["index"], named["shape"])
-    if function is _sliding_windows_rule:
+    if function is _WINDOWS_RULE:
         kernel = named["kernel"]
         axes = len(kernel) if isinstance(kernel, tuple | list) else 1
         return "overlap_add", [inputs[0], ShapeOf(inputs[2]), *_steps(named, axes)]
@@ -112,7 +113,7 @@ def _steps(named: dict[str, Any], axes: int) -> list[Any]:
 
 def _put(g: Any, index: Any, shape: Any) -> tuple[str, list[Any]]:
     plain = _plain(index)
-    axis = _only_axis(plain) if g.array.size else None
+    axis = only_axis(plain) if g.array.size else None
     if axis:
         raise ShowError(
             f"an index along axis {axis} that may repeat elements has no text in NumPy; move that "
@@ -126,5 +127,5 @@ def _put(g: Any, index: Any, shape: Any) -> tuple[str, list[Any]]:
 def _plain(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(map(_plain, index))
-    array = index.array if hasattr(index, "tape") else index
+    array = index.array if isinstance(index, Tracer) else index
     return np.asarray(array) if isinstance(array, np.ndarray | np.generic) else array

@@ -48,12 +48,12 @@ def _array(part: Any) -> Any:
     return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
 
 
-def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
+def getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     return put_at(g, index=index, shape=x.shape)
 
 
 @primitive(
-    _getitem_rule,
+    getitem_rule,
     symbol="[ ]",
     formula="x[index]",
     derivatives=("put_at(g, index, x.shape)",),
@@ -62,7 +62,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 )
 def _getitem(x: Any, /, index: Any) -> Any:
     if isinstance(index, tuple) and len(index) > 1 and isinstance(index[-1], np.ndarray):
-        axis = _only_axis(index)
+        axis = only_axis(index)
         if axis is not None and x.flags.c_contiguous and x.shape[axis]:
             # The same elements, but in the order of the axes; an index puts that axis first.
             return x.take(index[-1], axis=axis)
@@ -129,7 +129,7 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     if is_basic:
         out[index] = x
         return out
-    axis = _only_axis(index) if x.size else None
+    axis = only_axis(index) if x.size else None
     if axis is not None:
         numbers = index[axis] if isinstance(index, tuple) else index
         _add_slices(
@@ -140,7 +140,7 @@ def put_at(x: Any, /, index: Any, shape: tuple[int, ...]) -> Any:
     return out if wide is None else out.astype(x.dtype)
 
 
-def _only_axis(index: Any) -> int | None:
+def only_axis(index: Any) -> int | None:
     """Return the axis of the only array of numbers in an index; None for any other index."""
     *ahead, last = index if isinstance(index, tuple) else (index,)
     is_numbers = isinstance(last, np.ndarray) and last.dtype.kind in "iu"

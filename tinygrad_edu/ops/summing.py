@@ -20,6 +20,7 @@ from .constants import ones
 
 __all__ = [
     "BLOCK",
+    "MANY",
     "Axis",
     "added_rows",
     "added_up",
@@ -41,7 +42,7 @@ BLOCK = 1024
 _reduce: Any = np.add.reduce
 
 # How many of them may meet in one place when they are added up by index.
-_MANY = 1 << 15
+MANY = 1 << 15
 
 
 def is_half(x: Any) -> bool:
@@ -151,7 +152,7 @@ def folded(ufunc: Any, x: Any, axis: Axis, keepdims: bool = False) -> Any:
 def wider(x: Any) -> Any:
     """Return the dtype in which to add many numbers one after the other; None for that of `x`."""
     kind = x.dtype.char
-    return np.float32 if kind == "e" else np.float64 if kind == "f" and x.size > _MANY else None
+    return np.float32 if kind == "e" else np.float64 if kind == "f" and x.size > MANY else None
 
 
 def divided(g: Any, count: Any) -> Any:
