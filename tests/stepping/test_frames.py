@@ -261,8 +261,21 @@ def test_the_figure_of_an_svg():
     assert image[160, 300].tolist() == [0, 0, 255]
     assert image[100, 100].tolist() == [0, 255, 0]
     assert image[2, 2].tolist() == [255, 255, 255], "a round corner"
-    with pytest.raises(ValueError, match="does not write <image>"):
-        svg_figure(ElementTree.fromstring('<svg viewBox="0 0 1 1"><image/></svg>'), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ("<image/>", "<image>"),
+        ('<g transform="rotate(90)"/>', r"transform='rotate\(90\)'"),
+        ('<path d="M0,0 Q1,1 2,2"/>', "'Q' in a path"),
+        ('<path d="M0,0 L1,1 2,2"/>', "'2' in a path"),
+    ],
+)
+def test_a_part_that_the_painter_does_not_write_is_an_error(part, found):
+    root = ElementTree.fromstring(f'<svg viewBox="0 0 1 1">{part}</svg>')
+    with pytest.raises(ValueError, match=f"does not write {found}"):
+        svg_figure(root, 1.0)
 
 
 def test_letters_of_the_story_have_glyphs():

@@ -21,7 +21,7 @@ __all__ = ["letters_without_glyph", "svg_figure"]
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"
 _POINTS = 72.0
 _MOVES = re.compile(r"(translate|scale)\(([^)]*)\)")
-_PATH = re.compile(r"[MLCZ]|-?[\d.]+(?:e-?\d+)?")
+_PATH = re.compile(r"[A-Za-z]|-?[\d.]+(?:e-?\d+)?")
 _ROUND = 0.5523  # how far the control points of a quarter of a circle are, in radii
 
 
@@ -88,7 +88,10 @@ class _Drawer:
         """Draw an element and what it contains; `place` goes to inches, `scale` is its factor."""
         from matplotlib.transforms import Affine2D
 
-        for kind, numbers in _MOVES.findall(element.get("transform", "")):
+        transform = element.get("transform", "")
+        if _MOVES.sub("", transform).strip():
+            raise ValueError(f"the built-in painter does not write transform={transform!r}")
+        for kind, numbers in _MOVES.findall(transform):
             x, *rest = (float(number) for number in numbers.replace(",", " ").split())
             if kind == "scale":
                 place, scale = Affine2D().scale(x) + place, scale * x
@@ -185,17 +188,19 @@ def _rectangle(x: float, y: float, width: float, height: float, radius: float) -
 def _curves(text: str) -> Path:
     from matplotlib.path import Path
 
-    codes_of = {"M": [Path.MOVETO], "L": [Path.LINETO], "C": [Path.CURVE4] * 3}
+    codes_of = {"M": [Path.MOVETO], "L": [Path.LINETO], "C": [Path.CURVE4] * 3, "Z": []}
     points: list[tuple[float, float]] = []
     codes: list[Any] = []
     tokens = _PATH.findall(text)
     place = 0
     while place < len(tokens):
         command = tokens[place]
+        if command not in codes_of:
+            raise ValueError(f"the built-in painter does not write {command!r} in a path")
         if command == "Z":
             points.append(points[0])
             codes.append(Path.CLOSEPOLY)
-        kinds = codes_of.get(command, [])
+        kinds = codes_of[command]
         numbers = [float(one) for one in tokens[place + 1 : place + 1 + 2 * len(kinds)]]
         points += zip(numbers[::2], numbers[1::2], strict=True)
         codes += kinds

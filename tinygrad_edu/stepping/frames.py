@@ -1,7 +1,7 @@
 """Frames of a story for a lecture: numbered SVG and PDF files, and an animated one.
 
 `slide` draws them. Here options are checked, everything is made before anything is written, and a
-list in the folder says which files are ours: others are never replaced or removed.
+list in the folder names the files of an export: others are never replaced or removed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, tostring
@@ -126,13 +127,11 @@ def export_frames(
     slides = Slides(story, view, theme_named(theme), size[0] / size[1])
     target = Path(folder)
     names = {form: [f"frame-{n:03}.{form}" for n in range(1, len(steps) + 1)] for form in formats}
-    wanted = [name for form in formats for name in names[form]]
-    wanted += [] if animation is None else [animation]
+    wanted = [*chain(*names.values()), *filter(None, [animation])]
     known = _known_files(target, wanted)
-    with_figures = "pdf" in formats or animation is not None
-    if with_figures:
+    if "pdf" in formats or animation is not None:
         _warn_of_letters(slides, animation, formats)
-    files = _made(slides, steps, formats, animation, seconds, size)
+    files = _made(slides, steps, names, animation, seconds, size)
     _write(target, files, known, _list(story, steps, names, animation, files))
     return Frames(
         target,
@@ -217,7 +216,7 @@ def _warn_of_letters(slides: Slides, animation: str | None, formats: Sequence[st
 def _made(
     slides: Slides,
     steps: Sequence[int],
-    formats: Sequence[str],
+    names: dict[str, list[str]],
     animation: str | None,
     seconds: float,
     size: tuple[int, int],
@@ -225,15 +224,15 @@ def _made(
     """Return the content of all files, by name."""
     files: dict[str, bytes] = {}
     images: list[Image] = []
-    for place, step in enumerate(steps, 1):
+    for place, step in enumerate(steps):
         root = slides.slide(step)
-        if "svg" in formats:
-            files[f"frame-{place:03}.svg"] = _svg(root, size)
-        if "pdf" in formats or animation is not None:
+        if "svg" in names:
+            files[names["svg"][place]] = _svg(root, size)
+        if "pdf" in names or animation is not None:
             with _own_settings():
                 figure = svg_figure(root, _INCHES)
-                if "pdf" in formats:
-                    files[f"frame-{place:03}.pdf"] = figure_bytes(figure, "pdf")
+                if "pdf" in names:
+                    files[names["pdf"][place]] = figure_bytes(figure, "pdf")
                 if animation is not None:
                     images.append(_pixels(figure, size))
     if animation is not None:
@@ -301,7 +300,7 @@ def _list(
     animation: str | None,
     files: dict[str, bytes],
 ) -> dict[str, Any]:
-    """Describe the frames; the digests say later which files are still as they were written."""
+    """Describe the frames; the digests show later which files are unchanged."""
     frames = [
         {
             "step": step + 1,

@@ -22,7 +22,7 @@ from ..palette import Theme
 from ..texts import printable
 from .page_figure import timed_picture
 from .page_states import NOT_YET, first_lit, lit_and_ringed
-from .slide_text import LINE, Words, in_columns, wrapped
+from .slide_text import LINE, in_columns, wrapped
 
 if TYPE_CHECKING:
     from .steps import Step, Story
@@ -160,7 +160,7 @@ class Slides:
         spare = HEIGHT - self._graph_top - high - _TEXT_HEIGHT - _FOOT
         return self._graph_top + high + min(max(spare, 0), 0.55 * max(spare, 0) + 12)
 
-    def _columns(self, step: Step) -> tuple[list[Words], int]:
+    def _columns(self, step: Step) -> tuple[list[BoxText], int]:
         """Place the text of a step in the largest size in which all of it fits."""
         high = HEIGHT - _FOOT - self._text_top
         for size in _TEXT_SIZES:
@@ -218,8 +218,7 @@ class Slides:
         """Write the sections of a step; return how many do not fit."""
         words, left_out = self._columns(step)
         group = SubElement(root, "g", {"class": "text"})
-        for word in words:
-            text = BoxText(word.x, word.y, word.text, word.size, word.ink, word.bold, word.mono)
+        for text in words:
             paint_text(group, self.theme, text, _MARGIN, self._text_top)
         return left_out
 

@@ -14,28 +14,15 @@ from dataclasses import dataclass
 from ..documents import Figure, Inline, Line, Section, Table
 from ..documents.model import parts_of
 from ..documents.text import line_text
-from ..drawing.boxes import text_width
+from ..drawing.boxes import BoxText, text_width
 
-__all__ = ["Words", "in_columns", "wrapped"]
+__all__ = ["LINE", "in_columns", "wrapped"]
 
 LINE = 1.28  # from one line to the next, in letters
 _APART = 44.0  # between two columns
 _PROSE, _NARROW = 48, 24  # the widest prose, in sizes; in a section that has code as well
 _SHAPE = re.compile(r"shape \([^)]*\): (?=\[)")
 _LABEL = re.compile(r"(?<=\S) {2,}")
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One line of text: where it begins, and how it looks."""
-
-    x: float
-    y: float
-    text: str
-    size: float
-    ink: str = "text"
-    bold: bool = False
-    mono: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +59,7 @@ def wrapped(text: str, width: float, size: float, bold: bool = False) -> list[st
 
 def in_columns(
     sections: Sequence[Section], width: float, height: float, size: float
-) -> tuple[list[Words], int]:
+) -> tuple[list[BoxText], int]:
     """Place sections in columns.
 
     Parameters
@@ -86,7 +73,8 @@ def in_columns(
 
     Returns
     -------
-    list of Words
+    list of BoxText
+        The lines, from the upper left corner of the columns.
     int
         How many sections are left out or cut, because there is too little room for them.
 
@@ -96,7 +84,7 @@ def in_columns(
     >>> [word.text for word in words], left_out
     (['Rule', 'p <- p - lr g'], 0)
     """
-    words: list[Words] = []
+    words: list[BoxText] = []
     step = LINE * size
     most = int(height / step)  # lines in a column
     left = top = widest = 0.0
@@ -115,7 +103,7 @@ def in_columns(
                 return words, len(sections) - place
             for number, row in enumerate(rows[:count]):
                 y = top + size + number * step
-                words.append(Words(left, y, row.text, size, row.ink, row.bold, row.mono))
+                words.append(BoxText(left, y, row.text, size, row.ink, row.bold, row.mono))
             top += step * (count + 0.7)
             rows = rows[count:]
     return words, int(is_cut)
