@@ -13,19 +13,22 @@ export function makeConfusion(root, app) {
     chosen = null,
     names = [];
 
+  // The classes of made data are numbered; with many of them only the numbers have room.
+  const short = (name) => (names.length > 3 ? name.replace(/^class (?=\d+$)/, "") : name);
+
   function build() {
     cells = names.map(() => []);
     const head = h(
       "tr",
       null,
       h("td", null, h("span", { class: "unseen" }, "true class, by row")),
-      ...names.map((name) => h("th", { scope: "col", title: name }, name)),
+      ...names.map((name) => h("th", { scope: "col", title: name }, short(name))),
     );
     const rows = names.map((name, row) =>
       h(
         "tr",
         null,
-        h("th", { scope: "row", title: name }, name),
+        h("th", { scope: "row", title: name }, short(name)),
         ...names.map((_, column) => {
           const cell = h("td", {
             class: row === column ? "hit" : "miss",

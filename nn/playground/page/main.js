@@ -22,10 +22,12 @@ const QUIET = 1500; // milliseconds between two texts in the live region
 const ADDRESS = 500; // milliseconds between two addresses
 const SHOWN = { error: 14000, info: 7000, progress: 1500 }; // milliseconds a message stays
 
+const CHANGING = ["change", "nudge", "points", "restart", "seek", "step", "play"];
+
 const get = (name) => document.getElementById(name);
 const views = [];
 const waiting = [];
-let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0, addressing = 0, address = null;
+let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0, addressing = 0, address = null, messages = 0;
 
 const app = {
   frame: null,
@@ -38,8 +40,12 @@ const connection = connect({ onFrame, onNotice: (notice) => say(notice.text, not
 
 // Ask the server. Resolves to its answer; to null if it refused, and then the reason is shown.
 async function act(name, args = {}) {
+  const shown = messages;
   try {
-    return await connection.act(name, args);
+    const answer = await connection.act(name, args);
+    // What was said before is about a state that is gone.
+    if (CHANGING.includes(name) && messages === shown) get("toast").hidden = true;
+    return answer;
   } catch (error) {
     say(error.message, "error");
     return null;
@@ -52,6 +58,7 @@ function say(text, kind = "info") {
   speak(text);
   if (kind === "quiet") return;
   const toast = get("toast");
+  messages += 1;
   toast.textContent = text;
   toast.className = `toast ${kind}`;
   toast.hidden = false;

@@ -269,7 +269,7 @@ export function make(root, app) {
     const regression = frame.problem === "regression";
     const score = (x) => (regression ? number(x) : percent(x));
     const rows = lanes.length > 1
-      ? [["loss", number(lane.loss.train)], [regression ? "R²" : "accuracy", score(lane.score.test)]]
+      ? [tested(frame) ? ["test loss", number(lane.loss.test)] : ["loss", number(lane.loss.train)], [regression ? "R²" : "accuracy", score(lane.score.test)]]
       : [["", "train", "test"], ["loss", number(lane.loss.train), number(lane.loss.test)],
         [regression ? "R²" : "accuracy", score(lane.score.train), score(lane.score.test)]];
     if (!part.list.children.length || part.cells.length !== rows.length) {
@@ -356,6 +356,8 @@ export function make(root, app) {
   }
   return { draw };
 }
+
+const tested = (frame) => frame.points ? frame.points.test_labels.data.length > 0 : frame.lanes[0].confusion !== null;
 
 const flip = (n, wide, high) => (high - 1 - Math.floor(n / wide)) * wide + n % wide;
 

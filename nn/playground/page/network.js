@@ -114,7 +114,7 @@ export function make(root, app) {
       const turn = (to) => app.act("view", { units: { [which]: Math.max(0, Math.min(units - shown, to)) } });
       const step = (label, sign, to, off) => h("button", { type: "button", "aria-label": which ? `${label} units of layer ${which}` : `${label} inputs`,
         disabled: off, onclick: () => turn(to) }, sign);
-      const box = h("div", { class: `pager${plan.narrow ? " stacked" : ""}` }, step("Previous", "‹", first - shown, first <= 0),
+      const box = h("div", { class: `pager${plan.stacked ? " stacked" : ""}` }, step("Previous", "‹", first - shown, first <= 0),
         h("span", { class: "numbers" }, `${first + 1}–${first + shown}`), step("Next", "›", first + shown, first + shown >= units));
       box.style.left = `${column.x}px`;
       box.style.top = `${plan.below}px`;
@@ -305,6 +305,8 @@ function legend() {
     entry("", mark(34, 12, line(2.5, "5 3.5")), "dashed: negative"),
     entry("up", mark(34, 12, line(2.5), arrow("17,0 23,11 11,11")), "gradient pushes it up"),
     entry("down", mark(34, 12, line(2.5), arrow("17,12 23,1 11,1")), "… down"),
+    entry("", mark(22, 12, svg("path", { d: "M1.5 2.5h7v7h-7z", fill: "currentColor" }), svg("path", { d: "M13.5 3h6v6h-6z", fill: "none", stroke: "currentColor", "stroke-width": 1.5 })), "bias; hollow: negative"),
     entry("", h("i", { class: "unit dead crossed" }), "dead unit"),
-    entry("", "low ", h("i", { class: "scale" }), " high output"));
+    entry("", h("b", {}, "sat."), "saturated unit"),
+    entry("", "output: low ", h("i", { class: "scale" }), " high"));
 }

@@ -11,7 +11,7 @@ let last = "0.1"; // the size of a nudge, kept from card to card
 export function makePeek(root, app, closed) {
   const box = h("div", { class: "peek", role: "group", tabindex: "-1", hidden: true, onkeydown: keys });
   root.append(box);
-  let what = null, pinned = false, timer = 0, back = null, parts = {};
+  let what = null, pinned = false, timer = 0, back = null, parts = {}, where = null;
 
   // Show a card at a point while the pointer or the focus is there.
   function show(next, point) {
@@ -67,7 +67,7 @@ export function makePeek(root, app, closed) {
     box.replaceChildren(
       h("header", {}, h("h3", {}, title),
         pinned ? h("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×") : null),
-      ...facts(next.unit ? images(frame, next.unit) : null), ...(next.line || pinned ? [parts.meaning] : []),
+      ...facts(next.unit ? images(frame, next.unit) : null), ...(next.line || pinned || why(frame, next.unit) ? [parts.meaning] : []),
       ...(target ? [nudger(target), parts.said] : pinned || !parameter(frame) ? [] : [h("p", { class: "hint" }, "Click to nudge it.")]));
     update(frame);
     box.hidden = false;
@@ -75,7 +75,8 @@ export function makePeek(root, app, closed) {
   }
 
   // Next to the point, but inside the panel.
-  function settle({ x, y, gap }) {
+  function settle(point) {
+    const { x, y, gap } = where = point;
     const wide = root.clientWidth, across = box.offsetWidth, down = box.offsetHeight;
     const right = x + gap + across <= wide;
     box.style.left = `${right ? x + gap : Math.max(0, x - gap - across)}px`;
@@ -114,6 +115,7 @@ export function makePeek(root, app, closed) {
       const text = `${said[0].toUpperCase()}${said.slice(1)}${said.endsWith(".") ? "" : "."}`;
       parts.said.textContent = text;
       parts.said.hidden = false;
+      settle(where);
       return app.say(text, "quiet");
     };
     const button = (sign, text) => h("button", { type: "button", class: "button", onclick: () => nudge(sign),
@@ -173,7 +175,11 @@ export function makePeek(root, app, closed) {
       rows.push([what.line ? "weight" : "bias", signed(now.value)], ["gradient", signed(now.gradient)], ["next step", step(frame, now, way), way]);
       parts.meaning.textContent = meaning(now);
     }
-    if (what.unit) rows.push(...aboutUnit(frame, what.unit));
+    if (what.unit) {
+      rows.push(...aboutUnit(frame, what.unit));
+      const reason = why(frame, what.unit);
+      if (reason) parts.meaning.textContent = reason;
+    }
     write(parts.list, rows);
   }
 
@@ -226,4 +232,20 @@ function aboutUnit(frame, unit) {
   if (layer.dead.includes(which)) rows.push(["dead", "always 0"]);
   if (layer.saturated.includes(which)) rows.push(["saturated", "always flat"]);
   return rows;
+}
+
+// Why a unit has stopped learning, and what helps.
+function why(frame, unit) {
+  const layer = unit.column ? frame.network.layers[unit.column - 1] : null;
+  if (!layer) return "";
+  const which = (layer.first || 0) + unit.n;
+  if (layer.dead.includes(which)) {
+    return "Its sum of weights × inputs + bias is negative for every training row, so ReLU returns 0 and its gradients are 0: "
+      + "no step changes it. Go back to before it died and lower the learning rate, or choose leaky relu; or nudge its bias up.";
+  }
+  if (layer.saturated.includes(which)) {
+    return `Its sum of weights × inputs + bias is so large for every training row that ${layer.activation} is flat there: `
+      + "hardly any gradient passes through it. Go back and lower the learning rate, or nudge its bias towards 0.";
+  }
+  return "";
 }

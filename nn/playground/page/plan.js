@@ -26,6 +26,7 @@ export function makePlan(frame, room) {
   const pitch = narrow ? 50 : Math.max(31, Math.min(56, 440 / rows, spacing * 0.62));
   const size = narrow ? 40 : Math.round(pitch * 0.8);
   const paged = layers.some((layer) => layer.units > layer.shown) || (!asImage && frame.features.length > inputs.length);
+  const stacked = narrow || spacing < 125;
   const body = Math.max(rows * pitch, asImage ? 150 : 0);
   const columns = counts.map((count, c) => {
     const layer = c ? layers[c - 1] : null;
@@ -36,7 +37,7 @@ export function makePlan(frame, room) {
     return { c, x, layer, units, image: asImage && c === 0, last: c === layers.length };
   });
   const lines = makeLines(frame, columns);
-  return { width, height: HEAD + body + (paged ? (narrow ? 70 : 44) : FOOT), head: HEAD, size, columns, narrow, paged,
+  return { width, height: HEAD + body + (paged ? (stacked ? 70 : 44) : FOOT), head: HEAD, size, columns, narrow, paged, stacked,
     tight, below: HEAD + body + 4, ...lines };
 }
 

@@ -67,7 +67,7 @@ export function paint(canvas, lines, { most, log, low, high, marks, now, format 
   });
   context.textBaseline = "top";
   context.textAlign = "center";
-  ticks(0, most, Math.max(2, Math.floor(width / 110)))
+  ticks(0, most, Math.max(3, Math.floor(width / 110)))
     .filter(Number.isInteger)
     .forEach((step) => {
       context.textAlign = x(step) > width - 30 ? "right" : "center";

@@ -1,7 +1,7 @@
 // The time of a run: a slider over the steps of the line of branches that is shown, and the tree of
 // all branches. Going back computes nothing here; the server replays and sends the frame.
 import { button, latest, show, write } from "./elements.js";
-import { h, svg } from "./look.js";
+import { h, number, svg } from "./look.js";
 
 const NEAR = 1,
   FAR = 10;
@@ -55,7 +55,10 @@ export function make(root, app) {
     },
   });
   const place = h("span", { class: "place numbers" });
-  const reached = h("span", { class: "reached numbers" });
+  const epoch = h("span", { class: "epoch" });
+  const far = h("span", null);
+  const loss = h("span", { class: "loss" });
+  const reached = h("span", { class: "reached numbers" }, epoch, far, loss);
   const marks = h("span", { class: "marks", "aria-hidden": "true" });
   const first = button("", () => go(0), {
     image: "first",
@@ -76,11 +79,7 @@ export function make(root, app) {
     h("summary", null, "Branches ", h("span", { class: "badge" })),
     list,
   );
-  const advice = h(
-    "p",
-    { class: "hint advice" },
-    "Drag back to any step. Change something there, and a branch begins; this run stays.",
-  );
+  const advice = h("p", { class: "hint advice" });
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", "Timeline");
   root.append(
@@ -134,7 +133,7 @@ export function make(root, app) {
 
   document.addEventListener("replaying", (event) => {
     const { done, of: total } = event.detail;
-    write(reached, `replaying: ${Math.floor((100 * done) / Math.max(1, total))} %`);
+    write(far, `replaying: ${Math.floor((100 * done) / Math.max(1, total))} %`);
   });
 
   function open(branch, step) {
@@ -271,10 +270,10 @@ export function make(root, app) {
         `step ${frame.step} of ${end()}, epoch ${Math.floor(frame.epoch)}` +
         (frame.branches.length > 1 ? `, branch ${frame.branch}: ${named(branch)}` : "");
       if (text !== spoken) slider.setAttribute("aria-valuetext", (spoken = text));
-      write(
-        reached,
-        `epoch ${Math.floor(frame.epoch)}${end() > frame.step ? ` · reached ${end().toLocaleString("en")}` : ""}`,
-      );
+      write(epoch, `epoch ${Math.floor(frame.epoch)}`);
+      write(far, end() > frame.step ? `reached ${end().toLocaleString("en")}` : "");
+      const { test, train } = frame.lanes[frame.selected].loss;
+      write(loss, Number.isFinite(test) ? `test loss ${number(test)}` : `loss ${number(train)}`);
       slider.disabled = end() === 0;
       first.disabled = frame.step === 0;
       last.disabled = frame.step === end();
@@ -282,6 +281,13 @@ export function make(root, app) {
       const many = frame.branches.length > 1;
       show(tree, many);
       show(advice, !many);
+      write(
+        advice,
+        end() > 0
+          ? "Drag back to any step. Change something there, and a branch begins; this run stays."
+          : `Press Train: the network learns to ${frame.problem === "regression" ? "predict the values" : "separate the classes"}. ` +
+              "Select a unit or a line to see its numbers.",
+      );
       if (many) {
         write(tree.querySelector(".badge"), String(frame.branches.length));
         drawTree(frame);
