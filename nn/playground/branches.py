@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "Change", "Nudging", "Schedule", "apply_nudging", "matching"]
 
 
+MOST_POINTS = 400
+"""The largest number of points of a curve."""
+SHOWN_MEASURES = ("train", "test", "score")
+
+
 @dataclass(frozen=True)
 class Nudging:
     """A change of one weight or bias by hand.
@@ -168,7 +173,8 @@ class Branch:
     digests : dict of int to bytes
         Of the states that were shown.
     curve : dict of int to list
-        For each lane, losses and score by step.
+        For each lane, losses and score by step. The first point is that of the step at which the
+        branch began.
     every : int
         The steps between two points of the curve.
     stops : dict of int to int
@@ -189,12 +195,11 @@ class Branch:
     kept: dict[int, tuple[LaneState, ...]] = field(default_factory=dict)
     spacing: int = 64
     digests: dict[int, bytes] = field(default_factory=dict)
-    curve: dict[int, list[Any]] = field(default_factory=dict)
+    curve: dict[int, list[dict[str, float | None]]] = field(default_factory=dict)
     every: int = 1
     stops: dict[int, int] = field(default_factory=dict)
-    stopped: tuple[int | None, ...] = ()
-
     size: int = 0
+    stopped: tuple[int | None, ...] = ()
 
     @property
     def at(self) -> int:
@@ -215,6 +220,23 @@ class Branch:
             left = {step: self.kept[step] for step in self.kept if step % self.spacing == 0}
         self.kept = left
         self.size = sum(state.size for states in left.values() for state in states)
+
+    def add_to_curve(self, step: int, measures: list[dict[str, float | None]]) -> None:
+        """Add a point; keep half of the points if there are too many."""
+        self.curve[step] = measures
+        if len(self.curve) > MOST_POINTS:
+            self.every *= 2
+            left = [s for s in self.curve if s % self.every == 0 or s == self.at]
+            self.curve = {s: self.curve[s] for s in left}
+
+    def curve_from(self, first: int = 0) -> dict[str, Any]:
+        """Return the curve without its `first` points, as plain data."""
+        steps = list(self.curve)[first:]
+        lanes = [
+            {name: [self.curve[step][n][name] for step in steps] for name in SHOWN_MEASURES}
+            for n in range(len(self.settings.optimizers))
+        ]
+        return {"steps": steps, "lanes": lanes}
 
     @property
     def settings(self) -> Settings:

@@ -7,6 +7,7 @@ listed at `frame_of`.
 from __future__ import annotations
 
 import base64
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ MAP = 50
 """Points on a side of a decision map."""
 UNIT_MAP = 24
 """Points on a side of a unit's map."""
+_ROUNDING = 1e-6  # of numbers about 1, as inputs and outputs of units are
 _TYPES = {"u1": "<u1", "f4": "<f4", "i4": "<i4"}
 
 
@@ -98,14 +100,7 @@ def frame_of(session: Session, full: bool = True) -> dict[str, Any]:
     if full:
         frame["points"] = _points(session)
         frame["ghosts"] = [
-            {
-                "branch": b.number,
-                "steps": list(b.curve),
-                "lanes": [
-                    {"test": [point[n]["test"] for point in b.curve.values()]}
-                    for n in range(len(b.settings.optimizers))
-                ],
-            }
+            {"branch": b.number, **b.curve_from()}
             for b in timeline.branches.values()
             if b is not branch
         ]
@@ -117,7 +112,7 @@ def _history(session: Session) -> dict[str, Any]:
     line = session.timeline.line()
     ends = [*(branch.at for branch in line[1:]), line[-1].last]
     parts = [[b.number, b.at, end] for b, end in zip(line, ends, strict=True)]
-    return {"first": 0, "last": line[-1].last, "line": parts}
+    return {"line": parts}
 
 
 def _points(session: Session) -> dict[str, Any]:
@@ -145,12 +140,10 @@ def _lane(session: Session, number: int) -> dict[str, Any]:
         table = np.zeros((data.outputs, data.outputs), int)
         np.add.at(table, (data.test_labels, outputs.argmax(1)), 1)
         confusion = encode(table, "i4")
-    batch_loss, _ = lane.gradients(*session.timeline.batch())
     return {
         "name": str(lane.entry),
         "loss": {"train": train, "test": test},
         "score": {"train": train_score, "test": score},
-        "batch_loss": finite(batch_loss),
         "map": None if data.images else _map(lane, session),
         "confusion": confusion,
         "stopped": None if stop is None else stop.to_json(),
@@ -204,24 +197,23 @@ def _network(session: Session) -> dict[str, Any]:
     grid = None if data.images else session.viewed.axes.grid(data, UNIT_MAP)
     on_grid = lane.after_layers(grid) if grid is not None else None
     on_rows = lane.after_layers(data.train)
-    activations = [*(layer.activation for layer in settings.hidden), "linear"]
     shown_inputs = session.viewed.shown(0)
     layers: list[dict[str, Any]] = []
     for n, layer in enumerate(linears(lane.network)):
         shown = session.viewed.shown(n + 1)
         weight, bias = (parameter.data for parameter in layer.parameters())
         values = on_rows[n][:, shown]
-        maps, scale = _unit_maps(None if on_grid is None else on_grid[n], shown)
-        kind = None if maps is None else "output"
-        if data.images and n == 0:
-            maps, scale = _weight_images(weight, shown)
-            kind = "weights"
+        maps, kind = None, None
+        if on_grid is not None:
+            maps, kind = encode(_maps(on_grid[n][:, shown]), "u1"), "output"
+        elif n == 0:
+            maps, kind = encode(_maps(weight[:, shown]), "u1"), "weights"
         layers.append(
             {
                 "number": n + 1,
                 "inputs": weight.shape[0],
                 "units": weight.shape[1],
-                "activation": activations[n],
+                "activation": settings.activations[n],
                 "frozen": n + 1 in settings.frozen,
                 "first": shown.start,
                 "shown": shown.stop - shown.start,
@@ -229,11 +221,10 @@ def _network(session: Session) -> dict[str, Any]:
                 "bias": encode(bias[shown], "f4"),
                 "gradients": encode(by_layer[n][0][shown_inputs, shown], "f4"),
                 "bias_gradients": encode(by_layer[n][1][shown], "f4"),
-                "maps": None if maps is None else encode(maps, "u1"),
+                "maps": maps,
                 "map_kind": kind,
-                "scale": scale,
                 "range": _ranges(values),
-                **_marks(on_rows[n], activations[n]),
+                **_marks(on_rows[n], settings.activations[n]),
             }
         )
         shown_inputs = shown
@@ -253,38 +244,26 @@ def _note(layers: list[dict[str, Any]]) -> str:
 
 def _inputs(session: Session, grid: Array | None) -> list[dict[str, Any]]:
     """Describe the inputs that are shown; of images only the names."""
-    names = session.data.features
     shown = session.viewed.shown(0)
+    names = session.data.features[shown]
     if grid is None:
-        return [{"name": names[n], "map": None} for n in range(shown.start, shown.stop)]
+        return [{"name": name, "map": None} for name in names]
     # Features that are not axes are at their mean, about 0: by their own size, rounding would be
     # drawn in full colour.
-    maps, _ = _unit_maps(grid, shown, np.abs(session.data.train[:, shown]).max(0))
-    assert maps is not None
-    return [
-        {"name": names[n], "map": encode(image, "u1")}
-        for n, image in zip(range(shown.start, shown.stop), maps, strict=True)
-    ]
+    maps = _maps(grid[:, shown], np.abs(session.data.train[:, shown]).max(0))
+    return [{"name": name, "map": encode(one, "u1")} for name, one in zip(names, maps, strict=True)]
 
 
-def _unit_maps(
-    values: Array | None, shown: slice, least: Array | float = 0.0
-) -> tuple[Array | None, list[float | None]]:
-    """Return a map of each unit: 128 for 0, 255 and 1 for the largest size of its values."""
-    if values is None:
-        return None, []
-    return _as_bytes(values[:, shown].T.reshape(-1, UNIT_MAP, UNIT_MAP), least)
+def _maps(columns: Array, least: Array | float = 0.0) -> Array:
+    """Return a square of bytes for each column: 128 is 0, 255 and 1 the largest size in it.
 
-
-def _weight_images(weight: Array, shown: slice) -> tuple[Array, list[float | None]]:
-    return _as_bytes(weight[:, shown].T.reshape(-1, 8, 8))
-
-
-def _as_bytes(maps: Array, least: Array | float = 0.0) -> tuple[Array, list[float | None]]:
+    A size below `least`, or below what float32 rounds, is not drawn in full colour.
+    """
+    side = math.isqrt(len(columns))
     with np.errstate(all="ignore"):
-        size = np.maximum(np.abs(maps).max((1, 2)), least)
-        found = 128 + 127 * maps / np.where(size > 0, size, 1)[:, None, None]
-    return np.nan_to_num(np.rint(found), nan=128), [finite(value) for value in size]
+        size = np.maximum(np.abs(columns).max(0), np.maximum(least, _ROUNDING))
+        found = np.nan_to_num(np.rint(128 + 127 * columns / size), nan=128)
+    return found.T.reshape(-1, side, side)
 
 
 def _ranges(values: Array) -> list[list[float | None]]:

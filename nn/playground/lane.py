@@ -86,8 +86,7 @@ def build_network(settings: Settings, inputs: int, outputs: int) -> Sequential:
     generator = np.random.default_rng([settings.seed, 1])
     modules: list[Module] = []
     sizes = [inputs, *(layer.units for layer in settings.hidden), outputs]
-    activations = [*(layer.activation for layer in settings.hidden), "linear"]
-    for n, activation in enumerate(activations):
+    for n, activation in enumerate(settings.activations):
         draw = initializer_of(activation)
         modules.append(Linear(sizes[n], sizes[n + 1], generator=generator, initializer=draw))
         if name := ACTIVATIONS[activation]:

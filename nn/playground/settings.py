@@ -337,6 +337,11 @@ class Settings:
             "seed": self.seed,
         }
 
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation after each linear layer: ``"linear"``, which is none, after the last."""
+        return (*(layer.activation for layer in self.hidden), "linear")
+
     def begins_new_run(self, other: Settings) -> bool:
         """Whether other settings need other data or other first weights."""
         mine, theirs = ((s.data, s.hidden, s.seed) for s in (self, other))

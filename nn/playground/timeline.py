@@ -60,6 +60,7 @@ class Timeline:
         self.branch, self.step = root, 0
         self.lanes = self._new_lanes(settings)
         self._keep()
+        self._add_to_curve()
 
     def _new_lanes(self, settings: Settings) -> list[Lane]:
         return [Lane(settings, n, self.data) for n in range(len(settings.optimizers))]
@@ -145,6 +146,7 @@ class Timeline:
         self.branches[number] = branch
         self.branch, self.lanes = branch, lanes
         self._keep()
+        self._add_to_curve()
         self._forget_branches()
         return branch
 
@@ -329,8 +331,4 @@ class Timeline:
     # Curves ----------------------------------------------------------------------------------
 
     def _add_to_curve(self) -> None:
-        branch = self.branch
-        branch.curve[self.step] = [measured(lane, self.data) for lane in self.lanes]
-        if len(branch.curve) > 400:
-            branch.every *= 2
-            branch.curve = {s: v for s, v in branch.curve.items() if s % branch.every == 0}
+        self.branch.add_to_curve(self.step, [measured(lane, self.data) for lane in self.lanes])

@@ -112,17 +112,8 @@ class Curves:
         if full or (self.branch, self.every) != (branch.number, branch.every):
             self.sent = 0
         self.branch, self.every = branch.number, branch.every
-        steps = list(branch.curve)[self.sent :]
-        names = ("train", "test", "score")
-        found = {
-            "from": self.sent,
-            "steps": steps,
-            "lanes": [
-                {name: [branch.curve[step][n][name] for step in steps] for name in names}
-                for n in range(len(branch.settings.optimizers))
-            ],
-        }
-        self.sent += len(steps)
+        found = {"from": self.sent, **branch.curve_from(self.sent)}
+        self.sent = len(branch.curve)
         return found
 
 

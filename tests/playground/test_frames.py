@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from nn.playground.frames import encode
-from nn.playground.lane import loss_of
 from nn.playground.session import Session
 from nn.playground.tables import read_table
 
@@ -103,12 +102,6 @@ def test_losses_scores_and_confusion(session, frame):
     assert confusion.tolist() == expected
 
 
-def test_batch_loss_is_that_of_the_next_step(session, frame):
-    x, y = session.timeline.batch()
-    for lane, found in zip(session.lanes, frame["lanes"], strict=True):
-        assert found["batch_loss"] == loss_of("classification", lane.network(x), y).item()
-
-
 def test_decision_map(session, frame):
     outputs = network_of(session)(grid(50))[-1]
     shares = np.exp(outputs) / np.exp(outputs).sum(1, keepdims=True)
@@ -153,11 +146,11 @@ def test_gradients_are_those_of_the_next_step():
 def test_unit_maps_have_their_sign_and_scale(session, frame):
     on_grid = network_of(session)(grid(24))
     for n, layer in enumerate(frame["network"]["layers"]):
-        maps, scale = decoded(layer["maps"]).astype(float), np.array(layer["scale"])
+        maps = decoded(layer["maps"]).astype(float)
         assert maps.shape == (layer["shown"], 24, 24)
-        found = (maps - 128) / 127 * scale[:, None, None]
         expected = on_grid[n].T.reshape(-1, 24, 24)
-        assert (np.abs(found - expected).max((1, 2)) <= 0.51 / 127 * scale + 1e-5).all()
+        scale = np.abs(expected).max((1, 2), keepdims=True)
+        assert np.abs((maps - 128) / 127 - expected / scale).max() <= 0.51 / 127
     first, second = (decoded(entry["map"]).astype(float) for entry in frame["network"]["inputs"])
     assert (np.diff(first, axis=1) > 0).all()
     assert (np.diff(second, axis=0) > 0).all()
@@ -268,21 +261,22 @@ def test_axes_of_a_table_are_in_its_units():
 def test_curves_send_only_what_is_new():
     session = Session.open("opt=SGD;Adam")
     session.step(10)
-    assert session.snapshot()["curves"]["from"] == 0
+    curves = session.snapshot()["curves"]
+    assert (curves["from"], curves["steps"]) == (0, list(range(11)))
     session.step(3)
     curves = session.snapshot(full=False)["curves"]
-    assert (curves["from"], curves["steps"]) == (10, [11, 12, 13])
+    assert (curves["from"], curves["steps"]) == (11, [11, 12, 13])
     last = {name: values[-1] for name, values in curves["lanes"][1].items()}
     lane = session.snapshot(full=False)["lanes"][1]
     assert last == {**lane["loss"], "score": lane["score"]["test"]}
     assert session.snapshot(full=False)["curves"]["steps"] == []
     session.step(600)
     curves = session.snapshot(full=False)["curves"]
-    assert (curves["from"], curves["steps"][:2]) == (0, [2, 4])
+    assert (curves["from"], curves["steps"][:2]) == (0, [0, 2])
     session.nudge(1, 0, 0, 0.1)
     session.step(1)
     curves = session.snapshot(full=False)["curves"]
-    assert (curves["from"], curves["steps"]) == (0, [614])
+    assert (curves["from"], curves["steps"]) == (0, [613, 614])
 
 
 def test_history_is_the_line_of_branches():
@@ -293,7 +287,7 @@ def test_history_is_the_line_of_branches():
     session.nudge(1, 0, 0, 0.1)
     session.step(5)
     frame = session.snapshot()
-    assert frame["history"] == {"first": 0, "last": 25, "line": [[0, 0, 20], [2, 20, 25]]}
+    assert frame["history"] == {"line": [[0, 0, 20], [2, 20, 25]]}
     assert frame["branches"] == [
         {"id": 0, "parent": None, "at": 0, "last": 50, "what": "start"},
         {"id": 1, "parent": 0, "at": 50, "last": 80, "what": "batch 10 → 20"},
@@ -301,8 +295,13 @@ def test_history_is_the_line_of_branches():
     ]
     ghosts = {ghost["branch"]: ghost for ghost in frame["ghosts"]}
     assert ghosts.keys() == {0, 1}
-    assert ghosts[1]["steps"] == list(range(51, 81))
-    assert len(ghosts[1]["lanes"][0]["test"]) == 30
+    assert ghosts[1]["steps"] == list(range(50, 81))
+    before = Session.open("step=50").snapshot()["lanes"][0]
+    at = ghosts[0]["steps"].index(50)
+    found = {name: values[at] for name, values in ghosts[0]["lanes"][0].items()}
+    assert found == {**before["loss"], "score": before["score"]["test"]}
+    # A branch begins where the other one was.
+    assert found == {name: values[0] for name, values in ghosts[1]["lanes"][0].items()}
 
 
 def test_a_snapshot_changes_nothing():

@@ -356,13 +356,16 @@ def test_curves_are_thinned_and_are_those_of_each_step():
     session = session_of(optimizers=OPTIMIZERS["three"][:2])
     session.step(500)
     curve = session.timeline.branch.curve
-    assert list(curve) == list(range(2, 501, 2))
+    assert list(curve) == list(range(0, 501, 2))
     session.seek(0, 300)
     for n, lane in enumerate(session.snapshot()["lanes"]):
         found = curve[300][n]
         assert (found["train"], found["test"]) == (lane["loss"]["train"], lane["loss"]["test"])
-    session.step(100)
-    assert list(curve) == list(range(2, 501, 2))
+    session.step(101)
+    assert list(curve) == list(range(0, 501, 2))
+    session.branch()
+    session.step(500)
+    assert list(session.timeline.branch.curve) == [401, *range(402, 902, 2)]
 
 
 def test_schedule_uses_each_row_once_an_epoch():

@@ -167,7 +167,7 @@ class _Writer:
         return "\n".join(lines)
 
     def _imports(self) -> str:
-        draws = {initializer_of(name).__name__ for name in self._activations()}
+        draws = {initializer_of(name).__name__ for name in self.settings.activations}
         table = self.settings.data.name == "csv"
         lines = ["import hashlib", "", "import numpy as np", "", "import nn"]
         lines.append(f"from nn.initializers import {', '.join(sorted(draws))}")
@@ -176,9 +176,6 @@ class _Writer:
         lines += ["from nn.playground.tables import read_table"] if table else []
         lines += ["from tinygrad_edu import no_grad", "", f"SEED = {self.settings.seed}"]
         return "\n".join(lines)
-
-    def _activations(self) -> list[str]:
-        return [*(layer.activation for layer in self.settings.hidden), "linear"]
 
     # Data and network ------------------------------------------------------------------------
 
@@ -196,7 +193,7 @@ class _Writer:
         return "\n".join(lines)
 
     def _network(self) -> str:
-        activations = self._activations()
+        activations = self.settings.activations
         draws = {initializer_of(name) for name in activations}
         lines = ["# The network. Weights are drawn in this order, so the seed decides all of them."]
         if he_normal in draws:

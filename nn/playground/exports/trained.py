@@ -186,11 +186,12 @@ def trained(session: Session) -> Trained:
     is_table = settings.data.name == "csv"
     features = _features(session)
     is_map = len(features) == 2 and not any(feature.text for feature in features)
-    activations = [*(layer.activation for layer in settings.hidden), "linear"]
     arrays = [parameter.data for parameter in lane.network.parameters()]
     layers = tuple(
         Layer(weight, bias, activation)
-        for weight, bias, activation in zip(arrays[::2], arrays[1::2], activations, strict=True)
+        for weight, bias, activation in zip(
+            arrays[::2], arrays[1::2], settings.activations, strict=True
+        )
     )
     structure = structure_of(layers)
     return Trained(

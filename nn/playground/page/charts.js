@@ -3,6 +3,7 @@
 import { button, fit, show, write } from "./elements.js";
 import { h, look, number, percent } from "./look.js";
 import { LEAST, label, paint, stroke } from "./plot.js";
+import { remark } from "./remarks.js";
 import { placeOn } from "./timeline.js";
 
 export { makeConfusion } from "./confusion.js";
@@ -40,14 +41,12 @@ export function wholeLine(frame) {
     .slice(0, -1)
     .map(([id, , to]) => {
       const ghost = ghosts.find((one) => one.branch === id);
-      return ghost ? { ...ghost, count: ghost.steps.filter((step) => step <= to).length } : null;
+      return ghost ? { ...ghost, count: ghost.steps.filter((step) => step < to).length } : null;
     })
     .filter((one) => one && one.lanes.length === curves.lanes.length);
   const joined = (place, name) => [
-    ...earlier.flatMap(
-      ({ lanes, count }) => lanes[place][name]?.slice(0, count) ?? new Array(count).fill(undefined),
-    ),
-    ...(curves.lanes[place][name] ?? []),
+    ...earlier.flatMap(({ lanes, count }) => lanes[place][name].slice(0, count)),
+    ...curves.lanes[place][name],
   ];
   return {
     steps: [...earlier.flatMap(({ steps, count }) => steps.slice(0, count)), ...curves.steps],
@@ -66,6 +65,11 @@ export function makeCurves(root, app) {
   const legend = h("div", { class: "chart-keys" });
   const read = h("p", { class: "chart-read numbers" });
   const summary = h("p", { class: "unseen" });
+  const remarkText = h("span", null);
+  const remarkBack = button("", () => goTo(remarkStep), { class: "small" });
+  const remarkBox = h("p", { class: "remark", hidden: true }, remarkText, " ", remarkBack);
+  let remarkStep = null,
+    spoken = "";
   const kinds = ["loss", "score"].map((kind, place) =>
     button(
       "",
@@ -94,6 +98,7 @@ export function makeCurves(root, app) {
     h("div", { class: "chart-box" }, canvas),
     legend,
     read,
+    remarkBox,
     summary,
   );
 
@@ -219,6 +224,7 @@ export function makeCurves(root, app) {
       now: state.at ?? frame.step,
     });
     drawLegend(frame);
+    drawRemark(frame);
     write(read, reading(frame, state.at ?? frame.step));
     const text = `Curves of ${state.curves.steps.length} points. ${reading(frame, frame.step)}`;
     if (frame.full) {
@@ -228,6 +234,21 @@ export function makeCurves(root, app) {
         `Chart of the ${state.score ? score : "loss"} over the steps; arrows read the points, Enter goes to one`,
       );
     }
+  }
+
+  // Read out once when it appears, and again only when it is about something else.
+  function drawRemark(frame) {
+    const found = remark(frame, state.curves),
+      kind = found ? found.text.slice(0, 16) : "";
+    show(remarkBox, Boolean(found));
+    if (found) {
+      remarkStep = found.step;
+      write(remarkText, found.text);
+      show(remarkBack, found.step !== null);
+      if (found.step !== null) write(remarkBack.firstChild, `Go to step ${found.step}`);
+      if (kind !== spoken) app.say(found.text, "quiet");
+    }
+    spoken = kind;
   }
 
   let keyed = "";
