@@ -1,17 +1,20 @@
 """Makes the pictures for README and documentation: ``python -m docs.images``.
 
 ``python -m docs.images graphs steps`` makes some of them; the parts are in `PARTS`. It needs
-Graphviz, and for the steps of the page a Chromium that Playwright can drive. All numbers come from
+Graphviz, and for pages a Chromium that Playwright can drive. All numbers come from
 fixed seeds; nothing in the pictures is drawn by hand.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from nn import (
     MLP,
@@ -198,6 +201,54 @@ def _film() -> None:
         save_figure(confusion_figure([[57, 2, 1], [3, 53, 4], [0, 5, 55]]), IMAGES / "large.png")
 
 
+# The state of the playground in each picture, and how much of the page it shows.
+PLAYED = {
+    "playground": (
+        "data=spirals&classes=3&opt=SGD:momentum=0.9;Adam:lr=0.03&change=150:batch=20&step=400",
+        1000,
+    ),
+    "playground-stopped": (
+        "data=hills&opt=SGD:momentum=0.9&change=100:opt=SGD:lr=1:momentum=0.9&step=200",
+        490,
+    ),
+    "playground-nudge": ("data=circles&step=100", 0),
+}
+
+
+def _playground() -> None:
+    """Open the playground in a browser, and take pictures of some states."""
+    from playwright.sync_api import sync_playwright
+
+    from nn.playground.serving.server import Server
+
+    with Server() as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name, (state, height) in PLAYED.items():
+            page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(f"{server.address.partition('#')[0]}#{state}")
+            page.wait_for_selector("#opening", state="hidden")
+            page.wait_for_timeout(1000)
+            if height:
+                picture = page.screenshot(clip={"x": 0, "y": 0, "width": 1400, "height": height})
+            else:
+                page.locator("#network button.unit").nth(3).click()
+                page.get_by_label("Nudge the bias by").fill("1")
+                page.get_by_label("Make the bias larger").click()
+                page.wait_for_selector(".peek .nudged:not([hidden])")
+                picture = page.locator("#network").screenshot()
+            _save_small(picture, IMAGES / f"{name}.png")
+        browser.close()
+        server.shutdown()
+
+
+def _save_small(picture: bytes, path: Path) -> None:
+    """Save a picture of a page with 256 colours, which is a third of the size."""
+    with Image.open(io.BytesIO(picture)) as image:
+        few = image.convert("RGB").quantize(256, kmeans=2, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
+
+
 PARTS = {
     "graphs": _graphs,
     "large": _large,
@@ -206,6 +257,7 @@ PARTS = {
     "steps": _steps,
     "slides": _slides,
     "film": _film,
+    "playground": _playground,
 }
 
 if __name__ == "__main__":

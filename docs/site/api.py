@@ -87,6 +87,7 @@ LISTED = {
         Training = nn.training
         Files = nn.files
         Understanding a model = nn.understanding
+        The playground = nn.playground
         Errors and warnings = nn.errors
     """,
     "by-hand": """
@@ -102,7 +103,7 @@ PAGES = [f"{FOLDER}/{name}" for name in LISTED]
 # Modules with public names of their own, which neither package lists.
 OWN = (
     *("tinygrad_edu.fft", "nn.initializers", "nn.bridges", "nn.by_hand", "nn.classroom"),
-    "nn.understanding",
+    *("nn.understanding", "nn.playground.session", "nn.playground.tables", "nn.playground.exports"),
 )
 # Parts of these that are not meant to be called.
 PARTS = re.compile(
@@ -110,6 +111,7 @@ PARTS = re.compile(
     r"|nn\.by_hand\.updates\.(?!rules).*"
     r"|nn\.understanding\.(modes|pictures|result|trained)"
     r"|nn\.classroom\..*"
+    r"|nn\.playground\.exports\..*"
 )
 
 
