@@ -198,9 +198,11 @@ export function makeWhy(root, app) {
   }
 
   async function slower(step, place, share) {
+    // The rate that was too high, which an earlier step may not have had.
+    const lr = Number((app.frame.settings.optimizers[place].lr * share).toPrecision(6));
     if ((await goBack(step)) === null) return;
     const optimizers = app.frame.settings.optimizers.map((one, index) =>
-      index === place ? { ...one, lr: Number((one.lr * share).toPrecision(6)) } : one,
+      index === place ? { ...one, lr } : one,
     );
     const done = await app.act("change", { settings: { optimizers } });
     if (done) {
