@@ -53,9 +53,11 @@ export function hold(input, value) {
 
 // A slider that sends when it is let go, and shows its value meanwhile.
 export function slider(text, { least, most, step, format }, send) {
-  const said = h("output", { class: "numbers" });
+  // Screen readers read the slider's own value; the output is for eyes.
+  const said = h("output", { class: "numbers", "aria-hidden": "true" });
   const input = h("input", {
     type: "range",
+    "aria-label": text,
     min: least,
     max: most,
     step,

@@ -66,7 +66,7 @@ export function makeCurves(root, app) {
   const read = h("p", { class: "chart-read numbers" });
   const summary = h("p", { class: "unseen" });
   const remarkText = h("span", null);
-  const remarkBack = button("", () => goTo(remarkStep), { class: "small" });
+  const remarkBack = button("Go there", () => goTo(remarkStep));
   const remarkBox = h("p", { class: "remark", hidden: true }, remarkText, " ", remarkBack);
   let remarkStep = null,
     spoken = "";

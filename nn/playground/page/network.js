@@ -13,11 +13,12 @@ export function make(root, app) {
   const title = h("p", { class: "net-title" });
   const note = h("p", { class: "net-note" });
   const canvas = h("canvas", { role: "img" });
-  const over = h("div");
+  const over = h("div", { role: "group", "aria-label": "Units and weights: arrow keys go from one to the next, Enter opens its numbers" });
   const stage = h("div", { class: "stage" }, canvas, over);
   const scroller = h("div", { class: "stage-scroll", tabindex: "-1" }, stage);
   const numbers = makeNumbers(app);
-  root.append(h("div", { class: "net-head" }, title, note), scroller, legend(), numbers.root);
+  const dead = h("p", { class: "net-dead", hidden: true });
+  root.append(h("div", { class: "net-head" }, title, note), scroller, legend(), dead, numbers.root);
   const peek = makePeek(root, app, () => repaint());
 
   const picture = makePicture(canvas);
@@ -281,6 +282,12 @@ export function make(root, app) {
     }
     picture.paint(frame, lit || peek.pinnedTo());
     markUnits(frame);
+    const said = frame.network.note || "";
+    if (dead.textContent !== said) {
+      dead.textContent = said;
+      dead.hidden = !said;
+      if (said) app.say(said, "quiet");
+    }
     peek.update(frame);
     numbers.draw(frame);
   }

@@ -6,11 +6,17 @@ import { openExport, openKeys, openLink } from "./dialogs.js";
 import { placeOn } from "./timeline.js";
 
 const FAR = 10;
+const OFTEN = 8000; // milliseconds between two reports to screen readers while training
 const USUAL = 5; // steps a frame: what changes can be followed, and circles are learned in seconds
 // Where letters, arrows and the space bar belong to the field itself.
 const TYPING = "input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]";
 const OWN_ARROWS = "input, select, textarea, [role=grid], [role=application], [role=radiogroup]";
 const OWN_SPACE = "button, a, summary, input:not([type=range]), select, textarea, [role=application]";
+
+const lossOf = (frame) => {
+  const { train, test } = frame.lanes[frame.selected].loss;
+  return Number.isFinite(test) ? `test loss ${number(test)}, training loss ${number(train)}` : `training loss ${number(train)}`;
+};
 
 export function make(root, app) {
   const play = button("Train", toggle, { image: "play", class: "main train", "aria-keyshortcuts": "Space" });
@@ -165,21 +171,26 @@ export function make(root, app) {
     action(event);
   });
 
-  let playing = null;
+  let playing = null,
+    heard = 0;
   return {
     draw(frame) {
       if (frame.playing !== playing) {
         if (playing) {
-          const { loss } = frame.lanes[frame.selected];
-          app.say(
-            `Paused at step ${frame.step}. Test loss ${number(loss.test)}, training loss ${number(loss.train)}.`,
-            "quiet",
-          );
+          app.say(`Paused at step ${frame.step}, ${lossOf(frame)}.`, "quiet");
+        }
+        if (frame.playing) {
+          app.say("Training.", "quiet");
+          heard = performance.now();
         }
         playing = frame.playing;
         write(word, playing ? "Pause" : "Train");
         play.querySelector(".icon").replaceWith(icon(playing ? "pause" : "play"));
         if (playing && frame.speed !== undefined) put(pace, frame.speed);
+      }
+      if (frame.playing && performance.now() - heard > OFTEN) {
+        if (heard) app.say(`Step ${frame.step}, ${lossOf(frame)}.`, "quiet");
+        heard = performance.now();
       }
       if (back.disabled !== (frame.step === 0)) back.disabled = frame.step === 0;
       put(seed, frame.settings.seed);
