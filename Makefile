@@ -1,6 +1,7 @@
 # The commands of a clone. Each target sets up what it needs; nothing here is needed to use the package.
 #
 #   make demo           train on the built-in digits, compare the gradients, draw the graph
+#   make playground     serve a page on which a small network trains
 #   make test           run the tests
 #   make test-peers     install PyTorch and compare every operation, layer and optimiser with it
 #   make test-thorough  run the property tests with a thousand examples each, a thousand kills, a fuzzer
@@ -22,7 +23,7 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo models test test-peers test-thorough coverage lint docs docs-serve operations bench bench-peers \
+.PHONY: demo playground models test test-peers test-thorough coverage lint docs docs-serve operations bench bench-peers \
         wheel students clean graphviz chromium
 .DEFAULT_GOAL := help
 
@@ -31,6 +32,9 @@ help:
 
 demo: $(VENV)/project graphviz
 	$(BIN)/tinygrad-edu demo --out runs/digits
+
+playground: $(VENV)/project
+	$(BIN)/tinygrad-edu playground
 
 models: $(VENV)/project graphviz
 	$(BIN)/python -m examples.models $(if $(MNIST),--mnist $(MNIST))

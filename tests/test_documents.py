@@ -48,6 +48,7 @@ EXPECTED = {
     "reference/inside.md": (set(), "6.0 6.0"),
     "howto/functions.md": (set(), "(2, 3, 3, 1)"),
     "howto/own-operations.md": (set(), "choose another name, such as my_exp"),
+    "howto/playground.md": ({"flowers.csv", "step.html", "table-300.py"}, "daisy, 9"),
     "howto/training.md": (TRAINING_FILES, "go on with resume=True"),
     "howto/networks.md": (
         {"or.csv", "bad.csv", "unsafe.pkl", "curves.png", "cnn.safetensors"}
@@ -168,7 +169,7 @@ def test_shell_commands_run(tmp_path, monkeypatch):
     page = (DOCS / "howto" / "command-line.md").read_text("utf-8")
     (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
     commands = block.replace("\\\n", " ").splitlines()
-    assert len(commands) == 11
+    assert len(commands) == 12
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_backprop.py").write_text(
         "import numpy as np\n\nW = np.ones(3)\n\n\ndef loss(W):\n    return (W**2).sum()\n\n\n"
@@ -176,7 +177,10 @@ def test_shell_commands_run(tmp_path, monkeypatch):
         "utf-8",
     )
     from nn.cli import main
+    from nn.playground.serving.server import Server
 
+    monkeypatch.setattr(Server, "serve_forever", lambda self: None)  # otherwise until Ctrl-C
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     for command in commands:
         program, *words = command.split("#")[0].split()
         assert program == "tinygrad-edu"
@@ -197,6 +201,18 @@ def test_pictures_and_links_lead_somewhere():
             target = page.parent / path
             exists = target.is_dir() if path.endswith("/") else target.is_file()
             assert exists, f"{page.name} names {path}"
+
+
+def test_links_to_the_playground_are_states():
+    """Each is written as the playground writes it, so it opens what the page says."""
+    from nn.playground.address import read_state, write_state
+
+    texts = [page.read_text("utf-8") for page in PAGES]
+    states = [text for page in texts for text in re.findall(r"--state '([^']*=[^']*)'", page)]
+    assert len(states) >= 10
+    assert [write_state(read_state(text)) for text in states] == states
+    with pytest.raises(ValueError, match="hiden"):
+        read_state("data=circles&hiden=4linear")
 
 
 def pages_to_run():
