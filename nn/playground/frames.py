@@ -262,7 +262,7 @@ def _maps(columns: Array, least: Array | float = 0.0) -> Array:
     side = math.isqrt(len(columns))
     with np.errstate(all="ignore"):
         size = np.maximum(np.abs(columns).max(0), np.maximum(least, _ROUNDING))
-        found = np.nan_to_num(np.rint(128 + 127 * columns / size), nan=128)
+        found: Array = np.nan_to_num(np.rint(128 + 127 * columns / size), nan=128)
     return found.T.reshape(-1, side, side)
 
 

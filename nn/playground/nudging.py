@@ -80,7 +80,9 @@ def nudge(session: Session, layer: int, row: int | None, column: int, by: float)
     x, y = session.timeline.batch()
     gradient, before = _gradient(lane, nudging, x, y)
     value, on_before = _value(lane, nudging), _rectifiers(session, x)
-    session.begin_branch(Change(session.timeline.step, session.settings, nudging, session.selected))
+    session.timeline.change(
+        Change(session.timeline.step, session.settings, nudging, session.selected)
+    )
     after = _loss(session.lane, x, y)
     switched = int((on_before != _rectifiers(session, x)).sum())
     # What float32 made of the change: the weight may be too large for it.

@@ -22,7 +22,7 @@ from .nudging import Nudge, nudge
 from .settings import Settings, whole
 from .stopped import Stop, why_it_stopped
 from .tables import Table
-from .timeline import Branch, Change, Progress, Timeline
+from .timeline import Change, Progress, Timeline
 from .view import View
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Session:
     data : Dataset
     timeline : Timeline
         The branches, and the lanes: one for each optimizer.
-    selected : int
-        The lane whose network is shown.
     viewed : View
         What frames show.
+    ahead : State or None
+        What was opened, as long as it is not reached.
 
     Notes
     -----
@@ -75,7 +75,8 @@ class Session:
 
     def __init__(self, settings: Settings | None = None, table: Table | None = None) -> None:
         self.table = table
-        self.selected = 0
+        self._selected = 0
+        self.ahead: State | None = None
         self._begin(Settings() if settings is None else settings)
 
     @classmethod
@@ -95,7 +96,7 @@ class Session:
             What `read_table` returned, for the data ``csv``.
         progress : callable, optional
             Called now and then with the step that was reached; the session stays there if it
-            returns False.
+            returns False, and `arrive` goes on.
 
         Returns
         -------
@@ -110,31 +111,52 @@ class Session:
             return cls(state, table)
         read = read_state(state)
         session = cls(read.settings, table)
-        session._follow(read, progress)
+        session.ahead = read
+        session.arrive(progress)
         return session
 
-    def _follow(self, state: State, progress: Progress | None) -> None:
-        """Train to the step of a state, with its changes."""
+    def arrive(self, progress: Progress | None = None) -> bool:
+        """Train on to the state that was opened, with its changes, if `progress` ended that.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            As for `open`.
+
+        Returns
+        -------
+        bool
+            Whether nothing is ahead any more: False if `progress` ended it again.
+        """
+        target = self.ahead
+        if target is None:
+            return True
         data = self.settings.data  # with the columns that the text left open
-        for change in state.changes:
-            change = replace(change, settings=replace(change.settings, data=data))
-            left = change.step - self.timeline.step
-            if self.timeline.advance(left, progress) < left:
-                return
-            self.begin_branch(change)
-        left = state.step - self.timeline.step
-        if self.timeline.advance(left, progress) == left:
-            self.select(state.lane)
+        for change in target.changes[len(self.timeline.line()) - 1 :]:
+            if not self._train_to(change.step, progress):
+                return self.ahead is None
+            self.timeline.change(replace(change, settings=replace(change.settings, data=data)))
+        if self._train_to(target.step, progress):
+            self.select(target.lane)
+            self.ahead = None
+        return self.ahead is None
+
+    def _train_to(self, step: int, progress: Progress | None) -> bool:
+        left = step - self.timeline.step
+        is_reached = self.timeline.advance(left, progress) == left
+        if not is_reached and self.stopped:
+            self.ahead = None  # what is ahead will never be reached
+        return is_reached
 
     def _begin(self, settings: Settings) -> None:
         """Begin a run; nothing is changed if the data cannot be made."""
         settings = replace(settings, data=completed_data(settings.data, self.table))
         data = make_data(settings.data, settings.seed, self.table)
         self.data, self.timeline = data, Timeline(settings, data)
+        self.ahead = None
         hidden = [layer.units for layer in settings.hidden]
         self.viewed = View(data, [len(data.features), *hidden, data.outputs])
         self._stops: WeakKeyDictionary[Lane, Stop] = WeakKeyDictionary()
-        self.selected = min(self.selected, len(self.lanes) - 1)
 
     def __repr__(self) -> str:
         return f"Session.open({self.state!r})"
@@ -155,6 +177,11 @@ class Session:
     def lanes(self) -> list[Lane]:
         """The lanes, each with its ``network`` and its ``optimizer``."""
         return self.timeline.lanes
+
+    @property
+    def selected(self) -> int:
+        """The number of the lane whose network is shown; the last one where there are fewer."""
+        return min(self._selected, len(self.lanes) - 1)
 
     @property
     def lane(self) -> Lane:
@@ -230,9 +257,7 @@ class Session:
         RuntimeError
             If the weights are not those that were shown before.
         """
-        reached = self.timeline.seek(branch, step, progress)
-        self.selected = min(self.selected, len(self.lanes) - 1)
-        return reached
+        return self.timeline.seek(branch, step, progress)
 
     def restart(self) -> None:
         """Begin the run anew, with the settings of the current branch."""
@@ -264,32 +289,12 @@ class Session:
         elif new != self.settings:
             timeline.leave_empty_branch()
             if new != self.settings:
-                # The branch that was left may have had more lanes.
-                lane = min(self.selected, len(self.lanes) - 1)
-                self.begin_branch(Change(timeline.step, new, lane=lane))
-            self.selected = min(self.selected, len(self.lanes) - 1)
+                timeline.change(Change(timeline.step, new, lane=self.selected))
 
     def branch(self) -> None:
         """Begin a branch at this step without a change."""
-        self.begin_branch(Change(self.timeline.step, self.settings, lane=self.selected), "branch")
-
-    def begin_branch(self, change: Change, what: str = "") -> Branch:
-        """Begin a branch with a change that was checked.
-
-        Parameters
-        ----------
-        change : Change
-        what : str
-            The change in words; by default how the settings differ.
-
-        Returns
-        -------
-        Branch
-        """
-        words = what or str(change.nudging or self.settings.difference(change.settings))
-        branch = self.timeline.change(change, words)
-        self.selected = min(self.selected, len(self.lanes) - 1)
-        return branch
+        change = Change(self.timeline.step, self.settings, lane=self.selected)
+        self.timeline.change(change, "branch")
 
     def nudge(self, layer: int, row: int | str | None, column: int, by: float) -> Nudge:
         """Change one weight or bias of the selected network by hand; a new branch begins.
@@ -318,7 +323,7 @@ class Session:
 
     def select(self, lane: int) -> None:
         """Show the network of another lane."""
-        self.selected = self._lane_number(lane)
+        self._selected = self._lane_number(lane)
 
     def _lane_number(self, lane: Any) -> int:
         return whole("lane", lane, 0, len(self.lanes) - 1)

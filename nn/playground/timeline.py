@@ -124,14 +124,14 @@ class Timeline:
 
     # Branches --------------------------------------------------------------------------------
 
-    def change(self, change: Change, what: str) -> Branch:
+    def change(self, change: Change, what: str = "") -> Branch:
         """Begin a branch at the step where the lanes are.
 
         Parameters
         ----------
         change : Change
         what : str
-            The change in words.
+            The change in words; by default how the settings differ.
 
         Returns
         -------
@@ -139,6 +139,7 @@ class Timeline:
         """
         number = max(self.branches) + 1
         schedule = self.branch.schedule.changed(change.settings.batch, self.step)
+        what = what or str(change.nudging or self.branch.settings.difference(change.settings))
         branch = Branch(number, self.branch.number, change, what, schedule, self.step)
         branch.stopped = tuple(lane.stopped for lane in self.lanes)
         self._keep()

@@ -8,6 +8,7 @@ class FakeSession:
     """Its steps take as long as they should."""
 
     choices = {"data": [], "csv": None}  # noqa: RUF012
+    ahead = None
 
     def __init__(self, state="", table=None, seconds=0.0):
         if state == "wrong":

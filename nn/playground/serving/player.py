@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..address import write_state
 from .requests import closed_session
 from .streaming import Stream
 
@@ -49,7 +50,7 @@ class Player:
         report: Callable[[Exception], str],
     ) -> None:
         self._changed = threading.Condition()
-        self._tasks: deque[tuple[Callable[[], Any], Future[Any], bool]] = deque()
+        self._tasks: deque[tuple[Callable[[], Any], Future[Any] | None, bool]] = deque()
         self._closed = False
         self._report = report
         self._session: Session
@@ -73,8 +74,7 @@ class Player:
 
     def opened(self) -> dict[str, Any]:
         """Wait for the session, and return its choices and first frame."""
-        self._opened.result()
-        return self.run(lambda: {"choices": self._session.choices, "frame": self._frame(True)})
+        return self._opened.result()
 
     def act(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run a command and return the answer.
@@ -110,13 +110,19 @@ class Player:
 
     def _queued(self, task: Callable[[], T], overtakes: bool = False) -> Future[T]:
         future: Future[T] = Future()
+        self._queue(task, future, overtakes)
+        return future
+
+    def _queue(
+        self, task: Callable[[], Any], future: Future[Any] | None = None, overtakes: bool = False
+    ) -> None:
+        """Let the thread run a task; without a future, the page gets a notice of an error."""
         with self._changed:
             if self._closed:
                 raise closed_session()
             self.used = time.monotonic()
             self._tasks.append((task, future, overtakes))
             self._changed.notify_all()
-        return future
 
     def attach(self) -> Stream:
         """Return a new stream of frames, which replaces the one before."""
@@ -126,7 +132,7 @@ class Player:
             if self._stream is not None:
                 self._stream.end("the playground continues in another tab")
             self._stream = stream = Stream(self._changed)
-        self._queued(lambda: self._send(True))
+        self._queue(lambda: self._send(True))
         return stream
 
     def detach(self, stream: Stream) -> None:
@@ -143,15 +149,32 @@ class Player:
             if self._stream is not None:
                 self._stream.end(text)
             for _, future, _ in self._tasks:
-                future.set_exception(closed_session())
+                if future is not None:
+                    future.set_exception(closed_session())
             self._tasks.clear()
             self._changed.notify_all()
         self._thread.join(seconds)
 
     # In the thread of the session -----------------------------------------------------------------
 
-    def _begin(self, open_session: Callable[[Progress], Session]) -> None:
-        self._session = open_session(lambda reached: not self._closed)
+    def _begin(self, open_session: Callable[[Progress], Session]) -> dict[str, Any]:
+        """Open the session; training to a step that is far goes on when the page is there."""
+        until = time.monotonic() + _PROGRESS_AFTER
+        self._session = open_session(lambda reached: not self._closed and time.monotonic() < until)
+        frame = self._frame(True)
+        if (ahead := self._session.ahead) is not None:
+            # The page shows it in its address, so a page that is reloaded sets out again.
+            frame["state"] = write_state(ahead)
+            self._queue(self._arrive)
+        return {"choices": self._session.choices, "frame": frame}
+
+    def _arrive(self) -> None:
+        session = self._session
+        if (ahead := session.ahead) is not None and not session.arrive(self._progress(ahead.step)):
+            session.ahead = None
+            text = f"stopped on the way to step {ahead.step:,}; open the address again to go there"
+            self._notice(text, "info")
+        self._send(True)
 
     def _run(self) -> None:
         while True:
@@ -214,8 +237,25 @@ class Player:
     def _stop_playing(self, error: Exception) -> None:
         self._playing = False
         line = str(error) if isinstance(error, ValueError | TypeError) else self._report(error)
-        if self._stream is not None:
-            self._stream.put_notice(line, "error")
+        self._notice(line, "error")
+
+    def _notice(self, text: str, kind: str, **more: object) -> None:
+        if (stream := self._stream) is not None:
+            stream.put_notice(text, kind, **more)
+
+    def _progress(self, goal: int) -> Progress:
+        """Return what a long training asks between its pieces; a command of the person ends it."""
+        reported = time.monotonic()
+
+        def progress(reached: int) -> bool:
+            nonlocal reported
+            if (now := time.monotonic()) - reported > _PROGRESS_AFTER:
+                reported = now
+                text = f"replaying: step {reached:,} of {goal:,}"
+                self._notice(text, "progress", done=reached, of=goal)
+            return not (self._closed or self._is_overtaken())
+
+        return progress
 
     def _send(self, full: bool) -> None:
         stream = self._stream
@@ -256,17 +296,8 @@ class Player:
         self._session.restart()
 
     def _do_seek(self, branch: int, step: int) -> dict[str, Any]:
-        self._playing, reported = False, time.monotonic()
-
-        def progress(reached: int) -> bool:
-            nonlocal reported
-            if (now := time.monotonic()) - reported > _PROGRESS_AFTER and self._stream is not None:
-                reported = now
-                text = f"replaying: step {reached:,} of {step:,}"
-                self._stream.put_notice(text, "progress", done=reached, of=step)
-            return not (self._closed or self._is_overtaken())
-
-        is_reached = self._session.seek(branch, step, progress)
+        self._playing = False
+        is_reached = self._session.seek(branch, step, self._progress(step))
         return {} if is_reached else {"cancelled": True}
 
     def _do_branch(self) -> None:
