@@ -247,6 +247,15 @@ def test_a_request_within_a_refused_one_is_not_answered(one):
         assert file.read() == b""
 
 
+@pytest.mark.parametrize("sizes", ["90", "0\r\nContent-Length: 90", "90\r\nContent-Length: 0"])
+def test_a_body_without_a_command_is_not_the_next_request(one, sizes):
+    inner = request(one, "GET", "/page/style.css")
+    with connected(one) as connection, connection.makefile("rb") as file:
+        connection.sendall(request(one, "GET", "/page/look.js", Content_Length=sizes) + inner)
+        assert answer(file)[0] == 400
+        assert file.read() == b""
+
+
 BODIES = [
     b"",
     b"[]",

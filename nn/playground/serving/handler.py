@@ -181,10 +181,8 @@ class Handler(BaseHTTPRequestHandler):
         if table is None:
             raise Refusal(405, f"{requests.shown(self.command)} is not answered")
         if not is_command:
-            if (
-                "Transfer-Encoding" in self.headers
-                or self.headers.get("Content-Length", "0") != "0"
-            ):
+            sizes = self.headers.get_all("Content-Length", ["0"])
+            if "Transfer-Encoding" in self.headers or sizes != ["0"]:
                 raise Refusal(400, "a request without a command has no body")
             self._unread = 0
         if self.command == "GET" and path in FILES:
