@@ -185,7 +185,8 @@ def _labels(column: Column) -> tuple[Array, tuple[str, ...]]:
         return column.values[:, None], ()
     if not 2 <= column.distinct <= _MOST_CLASSES:
         raise ValueError(
-            f"data csv: the label {column.name!r} has {column.distinct} different values, expected "
+            f"data csv: the label {column.name!r} has {column.distinct} different "
+            f"{'value' if column.distinct == 1 else 'values'}, expected "
             f"2 to {_MOST_CLASSES} classes, or numbers for a regression; keep the rows of 2 to "
             f"{_MOST_CLASSES} classes, or choose another column"
         )
@@ -269,7 +270,7 @@ def _read(path: Path, name: str, content: bytes) -> Table:
     rows = len(data.features)
     problem = ""
     if rows < 4:
-        problem = f"{rows} rows, expected at least 4"
+        problem = f"{rows} rows, expected at least 4; add rows"
     elif rows > LIMITS["rows"]:
         problem = f"{rows} rows, expected at most {LIMITS['rows']}; keep fewer rows"
     elif len(columns) < 2:

@@ -9,6 +9,7 @@ import { placeOn } from "./timeline.js";
 export { makeConfusion } from "./confusion.js";
 
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+const CALM = 2000; // milliseconds
 const THICK = 2.2,
   THIN = 1.1;
 
@@ -69,6 +70,7 @@ export function makeCurves(root, app) {
   const remarkBack = button("Go there", () => goTo(remarkStep));
   const remarkBox = h("p", { class: "remark", hidden: true }, remarkText, " ", remarkBack);
   let remarkStep = null,
+    remarked = 0,
     spoken = "";
   const kinds = ["loss", "score"].map((kind, place) =>
     button(
@@ -238,6 +240,9 @@ export function makeCurves(root, app) {
 
   // Read out once when it appears, and again only when it is about something else.
   function drawRemark(frame) {
+    // While training it changes seldom, so that it can be read.
+    if (frame.playing && performance.now() - remarked < CALM) return;
+    remarked = performance.now();
     const found = remark(frame, state.curves),
       kind = found ? found.text.slice(0, 16) : "";
     show(remarkBox, Boolean(found));

@@ -33,14 +33,14 @@ export function remark(frame, curves) {
   if (kept.length < FEW) return null;
   const curve = smooth(steps, train), last = curve[curve.length - 1].loss, best = lowest(curve);
   const first = curve[0].loss;
-  if (last > 1.5 * best.loss && last - best.loss > 0.05 * first) {
+  if (last > 1.5 * best.loss && last - best.loss > 0.1 * first) {
     return { step: best.step, text: `The training loss rises: near step ${best.step} it was ${number(best.loss)}, now it is `
       + `${number(last)}. Usually the steps are too long: go back and lower the learning rate.` };
   }
   if (test.every(Number.isFinite)) {
     const tested = smooth(steps, test), now = tested[tested.length - 1].loss, low = lowest(tested);
     const then = curve.find((one) => one.step >= low.step) ?? best;
-    if (now > 1.15 * low.loss && now - low.loss > 0.02 * first && last < 0.97 * then.loss) {
+    if (now > 1.3 * low.loss && now - low.loss > 0.05 * first && last < 0.97 * then.loss) {
       return { step: low.step, text: `Since step ${low.step} the test loss has risen, while the training loss fell: the network `
         + "fits the training rows too closely (overfitting). More points, fewer units or L2 help." };
     }

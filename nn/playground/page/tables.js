@@ -76,7 +76,11 @@ export function makeTable(app) {
       const answer = await app.upload(chosen.name, await chosen.text());
       app.choices.csv = answer.csv ??
         answer.choices?.csv ?? { file: chosen.name, columns: answer.columns, rows: answer.rows };
-      app.say(`${chosen.name} was read: ${app.choices.csv.columns.length} columns.`);
+      const { label, features } = app.frame.settings.data;
+      app.say(
+        `${chosen.name} was read: ${app.choices.csv.rows} rows. The network learns to predict ${label} from ` +
+          `${features.length === 1 ? features[0] : `${features.length} columns`}; choose others under Data.`,
+      );
       made = "";
       draw(app.frame, true);
     } catch (error) {
