@@ -215,6 +215,14 @@ def test_links_to_the_playground_are_states():
         read_state("data=circles&hiden=4linear")
 
 
+def test_the_page_of_the_playground_names_what_exists():
+    folder = PACKAGES["nn"] / "playground" / "page"
+    text = "".join(file.read_text("utf-8") for file in sorted(folder.iterdir()))
+    named = set(re.findall(r"\bnn\.(\w+)", text))
+    assert named
+    assert [name for name in named if not hasattr(nn, name)] == []
+
+
 def pages_to_run():
     return [
         name for path in PAGES[1:] if (name := str(path.relative_to(DOCS))) not in RUN_ELSEWHERE

@@ -34,7 +34,7 @@ const EXPORTS = [
   [
     "safetensors",
     "Weights, safetensors",
-    "The weights at this step; nn.load and other frameworks read the file.",
+    "The weights at this step; nn.load_state and other frameworks read the file.",
   ],
 ];
 
@@ -143,7 +143,7 @@ export function openLink(app) {
     line(
       "Command",
       `tinygrad-edu playground --state '${state.replaceAll("'", "'\\''")}'`,
-      "Opens the playground at this step on any computer, with the same weights.",
+      "Opens the playground at this step with the same weights. Another version of NumPy may round the last bits differently.",
     ),
     line(
       "Part of the address",
