@@ -48,7 +48,7 @@ def to_pytorch(module: Module) -> dict[str, NDArray[Any]]:
 
         theirs.load_state_dict({name: torch.from_numpy(a) for name, a in to_pytorch(ours).items()})
     """
-    turned = _turned_paths(module)
+    turned = transposed_paths(module)
     return {
         path: np.array(np.swapaxes(part._data, -2, -1) if path in turned else part._data)
         for path, part in module._saved_parts()
@@ -91,7 +91,7 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
     if not isinstance(given, Mapping):
         advice = "; pass its .state_dict()" if hasattr(given, "state_dict") else ""
         raise TypeError(f"a state is a dictionary, got a {type(given).__name__}{advice}")
-    turned = _turned_paths(module)
+    turned = transposed_paths(module)
     found = {
         path: encode_generator(part)
         for path, part in module._saved_parts()
@@ -103,7 +103,7 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
     return found
 
 
-def _turned_paths(module: Module) -> set[str]:
+def transposed_paths(module: Module) -> set[str]:
     """Return the paths of the parameters that PyTorch stores transposed."""
     return {path for path, name, _, owner in module._walk() if name in owner.transposed}
 

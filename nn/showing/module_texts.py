@@ -7,16 +7,18 @@ Both texts have the same three functions as the text in NumPy. What a network lo
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any
 
 import numpy as np
 
 from .. import optim
+from ..bridges.pytorch import transposed_paths
 from ..layers.embedding import Embedding
 from .errors import ShowError
 from .forward_text import own_module
 from .network_text import NetworkText, rendered
+from .polishing import WIDTH
+from .three_functions import three_functions
 from .training_step import TrainingStep
 
 __all__ = ["optimizer_arguments", "own_text", "torch_text"]
@@ -84,7 +86,7 @@ def _frozen(given: TrainingStep) -> list[str]:
 def _set_of(name: str, entries: list[str]) -> list[str]:
     texts = [f'"{entry}"' for entry in entries]
     line = f"{name} = {{{', '.join(texts)}}}"
-    if len(line) <= 96:
+    if len(line) <= WIDTH:
         return [line]
     return [f"{name} = {{", *(f"    {text}," for text in texts), "}"]
 
@@ -136,32 +138,20 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     arrays = "arrays"
     if given.network.state_dict().keys() != given.state().keys():
         arrays = "{**network.state_dict(), **arrays}"  # states of generators are kept
+    start = [
+        "global optimizer",
+        f"network.load_state_dict({arrays})",
+        f"optimizer = nn.{name}(network.parameters(), {optimizer_arguments(given.optimizer)})",
+    ]
+    weights = [
+        "parts = [*network.named_parameters(), *network.named_buffers()]",
+        "return {name: part.numpy().copy() for name, part in parts}",
+    ]
     lines = [
         *_with_classes(network),
         *made,
         *_frozen(given),
-        "",
-        "",
-        "def start(arrays):",
-        '    """Set the parameters, weights as (in, out); the optimizer remembers nothing."""',
-        "    global optimizer",
-        f"    network.load_state_dict({arrays})",
-        f"    optimizer = nn.{name}(network.parameters(), {optimizer_arguments(given.optimizer)})",
-        "",
-        "",
-        "def step(x, labels):",
-        '    """Take a step with one batch; return its loss before the step."""',
-        "    optimizer.zero_grad()",
-        f"    loss = {loss}",
-        "    loss.backward()",
-        "    optimizer.step()",
-        "    return loss.item()",
-        "",
-        "",
-        "def weights():",
-        '    """Copy the parameters, weights as (in, out)."""',
-        "    parts = [*network.named_parameters(), *network.named_buffers()]",
-        "    return {name: part.numpy().copy() for name, part in parts}",
+        *three_functions(start, _step(loss), weights),
     ]
     imports = ["import nn", f"from tinygrad_edu import {given.loss.name}"]
     if any("tg." in line for line in lines):
@@ -206,44 +196,27 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     if given.labels.dtype.kind in "iu" and given.labels.dtype != np.int64:
         labels += ".long()"
     loss = _loss_call(given, f"F.{given.loss.in_torch}", "network(torch.tensor(x))", labels)
-    turned = [path for path, part, _, owner in given.network._walk() if part in owner.transposed]
+    turned = sorted(transposed_paths(given.network))
+    array, part = "array", "part.numpy()"
+    if turned:
+        array, part = f"turned(name, {array})", f"turned(name, {part})"
+    start = [
+        "global optimizer",
+        f"state = {{name: torch.tensor({array}) for name, array in arrays.items()}}",
+        "network.load_state_dict(state)",
+        f"optimizer = torch.optim.{name}(network.parameters(), {options})",
+    ]
+    weights = [
+        "state = network.state_dict()",
+        f"return {{name: {part}.copy() for name, part in state.items()}}",
+    ]
     lines = [
         *_with_classes(network),
         *made,
         *_frozen(given),
-        "# These matrices are (in, out) in `arrays`, and (out, in) in PyTorch.",
-        *_set_of("TURNED", turned),
-        "",
-        "",
-        "def turned(name, array):",
-        '    """Swap the axes of a matrix; other arrays stay as they are."""',
-        "    return array.swapaxes(-1, -2) if name in TURNED else array",
-        "",
-        "",
-        "def start(arrays):",
-        '    """Set the parameters, weights as (in, out); the optimizer remembers nothing."""',
-        "    global optimizer",
-        "    state = {name: torch.tensor(turned(name, array)) for name, array in arrays.items()}",
-        "    network.load_state_dict(state)",
-        f"    optimizer = torch.optim.{name}(network.parameters(), {options})",
-        "",
-        "",
-        "def step(x, labels):",
-        '    """Take a step with one batch; return its loss before the step."""',
-        "    optimizer.zero_grad()",
-        f"    loss = {loss}",
-        "    loss.backward()",
-        "    optimizer.step()",
-        "    return loss.item()",
-        "",
-        "",
-        "def weights():",
-        '    """Copy the parameters, weights as (in, out)."""',
-        "    state = network.state_dict()",
-        "    return {name: turned(name, part.numpy()).copy() for name, part in state.items()}",
+        *(_turning(turned) if turned else []),
+        *three_functions(start, _step(loss), weights),
     ]
-    if not turned:
-        lines = _without_turning(lines)
     imports = ["import torch", "from torch import nn", "from torch.nn import functional as F"]
     return (["from collections import OrderedDict", ""] * network.needs_order) + imports, lines
 
@@ -259,10 +232,25 @@ def _check_inputs(given: TrainingStep, dtype: str) -> None:
         )
 
 
-def _without_turning(lines: list[str]) -> list[str]:
-    """Leave out what swaps axes, where no layer needs it."""
-    first = next(i for i, line in enumerate(lines) if line.startswith("# These matrices"))
-    del lines[first : first + 2]
-    start = lines.index("def turned(name, array):")
-    del lines[start : start + 5]
-    return [re.sub(r"turned\(name, (array|part\.numpy\(\))\)", r"\1", line) for line in lines]
+def _turning(paths: list[str]) -> list[str]:
+    """Write the function that swaps the axes of some parameters."""
+    return [
+        "# These matrices are (in, out) in `arrays`, and (out, in) in PyTorch.",
+        *_set_of("TURNED", paths),
+        "",
+        "",
+        "def turned(name, array):",
+        '    """Swap the axes of a matrix; other arrays stay as they are."""',
+        "    return array.swapaxes(-1, -2) if name in TURNED else array",
+    ]
+
+
+def _step(loss: str) -> list[str]:
+    """Write the body of the loop of a training, which both libraries share."""
+    return [
+        "optimizer.zero_grad()",
+        f"loss = {loss}",
+        "loss.backward()",
+        "optimizer.step()",
+        "return loss.item()",
+    ]

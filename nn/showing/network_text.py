@@ -26,6 +26,7 @@ from ..layers.transformer import TransformerBlock
 from ..mlp import MLP
 from ..module import Module
 from .errors import ShowError
+from .polishing import WIDTH
 
 __all__ = ["Made", "NetworkText", "layer_arguments", "rendered"]
 
@@ -76,7 +77,7 @@ class Made:
     arguments: list[tuple[str, str | Made]] = field(default_factory=list)
 
 
-def rendered(made: Made, indent: int, width: int = 96) -> list[str]:
+def rendered(made: Made, indent: int, width: int = WIDTH) -> list[str]:
     """Write a call, on one line if it fits; `indent` is what is left and right of it there.
 
     Examples

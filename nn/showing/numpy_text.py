@@ -25,13 +25,12 @@ from .expressions import Expression, Writer
 from .helpers import HELPERS
 from .numpy_names import STATE_NAMES, Names
 from .numpy_update import Updates
-from .polishing import polished
+from .polishing import WIDTH, polished
 from .recorded import BACKWARD, FORWARD, LOSS, UPDATE, Recorded, recorded_step
 from .training_step import TrainingStep
 
 __all__ = ["NumpyText", "numpy_text"]
 
-_WIDTH = 96
 _RESERVED = ["x", "labels", "n", "p", "name", "g", "gradients", "array", "arrays"]
 _RESERVED += ["start", "step", "weights", *HELPERS]
 _VIEWS = set(GETTERS.values())
@@ -210,7 +209,7 @@ class Layout:
         for values in groups.values():
             left = ", ".join(self._names.of[v] for v in values)
             right = ", ".join(f'p["{self.one.parameters[v]}"]' for v in values)
-            if len(left) + len(right) < _WIDTH - 8:
+            if len(left) + len(right) < WIDTH - 8:
                 lines.append(f"{left} = {right}")
             else:
                 lines += [f'{self._names.of[v]} = p["{self.one.parameters[v]}"]' for v in values]
@@ -251,7 +250,7 @@ class Layout:
         while True:
             expression = self._write.call(one, two)
             operands = [v for v in inputs_of(one) if not self.known[v].text.isidentifier()]
-            if len(expression.text) < _WIDTH - 24 or not operands:
+            if len(expression.text) < WIDTH - 24 or not operands:
                 return expression
             longest = max(operands, key=lambda v: len(self.known[v].text))
             if len(self.known[longest].text) < 12:

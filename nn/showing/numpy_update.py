@@ -13,13 +13,12 @@ from tinygrad_edu.capturing.recorder import Tracer
 
 from .errors import ShowError
 from .expressions import Expression, Writer
+from .polishing import WIDTH
 
 if TYPE_CHECKING:
     from .numpy_text import Layout
 
 __all__ = ["Updates"]
-
-_WIDTH = 96
 
 
 class Updates:
@@ -55,9 +54,7 @@ class Updates:
             layers.setdefault(path.rpartition(".")[0], []).append(pair)
         lines, sign = [], "="
         for pairs in layers.values():
-            for some in (
-                [pairs] if len(", ".join(pairs)) < _WIDTH - 24 else [[one] for one in pairs]
-            ):
+            for some in [pairs] if len(", ".join(pairs)) < WIDTH - 24 else [[one] for one in pairs]:
                 lines.append(f"gradients {sign} {{{', '.join(some)}}}")
                 sign = "|="
         return lines

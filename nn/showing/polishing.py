@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["polished", "wrapped"]
+__all__ = ["WIDTH", "polished", "wrapped"]
 
 _SHORTER = [
     # The largest element of each row: the engine finds its position, which NumPy does faster.
@@ -20,17 +20,17 @@ _SHORTER = [
     (r"\[\.\.\.(?:, ::1)+\]", ""),
     (r"^(\w+)\[(\w+)\] = \1\[\2\] - (\w+)$", r"\1[\2] -= \3"),
 ]
-_NAMED: list[
-    tuple[str, str, str]
-] = [  # what a line looks like, the name of its value, and a reason to read
-    (r"np\.ravel_multi_index\(.*labels.*\)", "right", "raises for unknown classes"),
+# What a line looks like, the name of its value, and a reason to read.
+_NAMED: list[tuple[str, str, str]] = [
+    (r"np\.ravel_multi_index\(.*labels.*\)", "right", "flat places of the right classes"),
     (r"(\w+) - \1\.max\(axis=1, keepdims=True\)", "shifted", "so that exp cannot overflow"),
     (r"exps\w* @ np\.ones\(\d+(, np\.\w+)?\)", "sums", ""),
     (r"np\.log\(sums\) - shifted\.take\(right\)", "losses", "-log of the right class's share"),
     (r"exps\w* / sums\[:, None\]", "delta", "softmax, then minus 1 for the right class"),
 ]
 _SUM_OVER_ROWS = re.compile(r"^\w+ = (\w+)\.T @ np\.ones\((n|\d+)(, np\.\w+)?\)$")
-_WIDTH = 96
+WIDTH = 96
+"""The longest line of a text, without the indentation of a function."""
 
 
 def polished(lines: list[str]) -> list[str]:
@@ -59,14 +59,14 @@ def polished(lines: list[str]) -> list[str]:
             comment = "raises for numbers out of range"
         if _SUM_OVER_ROWS.match(line) and not is_explained:
             comment, is_explained = "the sum over the rows, as a product", True
-        fits = comment and len(line) + len(comment) + 4 <= _WIDTH
+        fits = comment and len(line) + len(comment) + 4 <= WIDTH
         commented.append(f"{line}  # {comment}" if fits else line)
     return [part for line in commented for part in wrapped(line)]
 
 
 def wrapped(line: str) -> list[str]:
     """Break a line that is too long within its last brackets."""
-    if len(line) <= _WIDTH or line[-1] not in ")]":
+    if len(line) <= WIDTH or line[-1] not in ")]":
         return [line]
     depth, commas = 0, []
     for i in range(len(line) - 1, -1, -1):
@@ -77,7 +77,7 @@ def wrapped(line: str) -> list[str]:
             break
     indent = " " * (len(line) - len(line.lstrip()))
     inner = line[i + 1 : -1]
-    if len(indent) + 4 + len(inner) <= _WIDTH:
+    if len(indent) + 4 + len(inner) <= WIDTH:
         return [line[: i + 1], f"{indent}    {inner}", f"{indent}{line[-1]}"]
     starts, ends = [i + 1, *(c + 1 for c in commas[::-1])], [*commas[::-1], len(line) - 1]
     parts = [line[a:b].strip() for a, b in zip(starts, ends, strict=True)]

@@ -17,6 +17,7 @@ from .numpy_text import NumpyText, numpy_text
 from .polishing import wrapped
 from .recorded import same_bits
 from .shown import ShownStep
+from .three_functions import three_functions
 from .training_step import TrainingStep
 
 __all__ = ["shown_step"]
@@ -43,8 +44,8 @@ def shown_step(given: TrainingStep, language: str) -> ShownStep:
     else:
         imports, lines = own_text(given)
     head = _head(given, language, rows)
-    text = "\n".join([*head, *imports, "", *lines, *_main(given, language), ""])
-    shown = ShownStep(text, language, given.state())
+    text = "\n".join([*head, *imports, "", *lines, ""])
+    shown = ShownStep(text, language, given.state(), "\n".join(_main(given, language)))
     if language != "torch":
         _check(shown, given, rows)
     return shown
@@ -87,6 +88,7 @@ def _main(given: TrainingStep, language: str) -> list[str]:
         f"    x = {_random(given.x, 0)}",
         f"    labels = {_random(given.labels, 1)}",
         '    print(*(step(x, labels) for _ in range(10)), sep="\\n")',
+        "",
     ]
     if language != "numpy":
         lines[3:4] = ["    import numpy as np", lines[3]]
@@ -117,28 +119,13 @@ def _numpy_lines(found: NumpyText) -> list[str]:
         lines += wrapped(line)
     for name in found.helpers:
         lines += ["", "", *HELPERS[name]]
-    return [
-        *lines,
-        "",
-        "",
-        "def start(arrays):",
-        '    """Set the parameters, weights as (in, out); the optimizer remembers nothing."""',
-        "    p.update({name: np.array(array) for name, array in arrays.items()})",
-        *(
-            f"    {name}.update({{name: {text} for name, array in arrays.items()}})"
-            for name, text in found.states.items()
-        ),
-        "",
-        "",
-        "def step(x, labels):",
-        '    """Take a step with one batch; return its loss before the step."""',
-        *(f"    {line}" if line else "" for line in found.step),
-        "",
-        "",
-        "def weights():",
-        '    """Copy the parameters, weights as (in, out)."""',
-        "    return {name: np.array(array) for name, array in p.items()}",
+    start = ["p.update({name: np.array(array) for name, array in arrays.items()})"]
+    start += [
+        f"{name}.update({{name: {text} for name, array in arrays.items()}})"
+        for name, text in found.states.items()
     ]
+    weights = ["return {name: np.array(array) for name, array in p.items()}"]
+    return [*lines, *three_functions(start, found.step, weights)]
 
 
 def _check(shown: ShownStep, given: TrainingStep, rows: int | None) -> None:

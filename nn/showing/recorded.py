@@ -159,17 +159,7 @@ def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -
             states[value] = (owners[id(slot.holder)], slot.key)
         else:
             constants[value] = slot.path
-    new_parameters: list[tuple[str, Tracer]] = []
-    new_states: list[tuple[tuple[str, str], Tracer]] = []
-    for slot, value in plan.outputs:
-        if id(slot.holder) in owners:
-            new_states.append(((owners[id(slot.holder)], slot.key), value))
-        elif isinstance(slot.holder, Tensor) and slot.key == "_grad":
-            continue
-        elif id(slot.holder) in paths and slot.key == "_data":
-            new_parameters.append((paths[id(slot.holder)], value))
-        else:
-            raise ShowError(f"the step changes {slot.path}, which is not a part of the network")
+    new_parameters, new_states = _outputs(plan, paths, owners)
     arguments = {
         name: value for name, value in recording.arguments.items() if isinstance(value, Tracer)
     }
@@ -196,6 +186,24 @@ def _sorted(recording: Recording, notes: _Notes, network: Any, optimizer: Any) -
         },
         plan.returned[0],
     )
+
+
+def _outputs(
+    plan: NeededCalls, paths: dict[int, str], owners: dict[int, str]
+) -> tuple[list[tuple[str, Tracer]], list[tuple[tuple[str, str], Tracer]]]:
+    """Return the new values of parameters, and of what the optimizer remembers."""
+    new_parameters: list[tuple[str, Tracer]] = []
+    new_states: list[tuple[tuple[str, str], Tracer]] = []
+    for slot, value in plan.outputs:
+        if id(slot.holder) in owners:
+            new_states.append(((owners[id(slot.holder)], slot.key), value))
+        elif isinstance(slot.holder, Tensor) and slot.key == "_grad":
+            continue
+        elif id(slot.holder) in paths and slot.key == "_data":
+            new_parameters.append((paths[id(slot.holder)], value))
+        else:
+            raise ShowError(f"the step changes {slot.path}, which is not a part of the network")
+    return new_parameters, new_states
 
 
 def _positions(plan: NeededCalls, calls: list[Call]) -> list[int]:

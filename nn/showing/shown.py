@@ -23,6 +23,13 @@ class ShownStep(str):
     language : str
     weights : dict of str to ndarray
         The parameters and buffers by path, weights as (in, out).
+    ending : str
+        More lines, which take steps when the text is executed as a program.
+
+    Attributes
+    ----------
+    program : str
+        The text with these lines, as it is saved.
 
     Examples
     --------
@@ -37,9 +44,13 @@ class ShownStep(str):
     language: str
     weights: dict[str, NDArray[Any]]
 
-    def __new__(cls, text: str, language: str, weights: dict[str, NDArray[Any]]) -> ShownStep:
+    program: str
+
+    def __new__(
+        cls, text: str, language: str, weights: dict[str, NDArray[Any]], ending: str = ""
+    ) -> ShownStep:
         shown = super().__new__(cls, text)
-        shown.language, shown.weights = language, weights
+        shown.language, shown.weights, shown.program = language, weights, text + ending
         return shown
 
     def run(self) -> types.ModuleType:
@@ -56,7 +67,9 @@ class ShownStep(str):
         return module
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the text, and next to it the weights, ``weights.safetensors``.
+        """Write a program, and next to it the weights, ``weights.safetensors``.
+
+        It is the text, and takes ten steps on a random batch if it is executed.
 
         Parameters
         ----------
@@ -66,7 +79,7 @@ class ShownStep(str):
         Returns
         -------
         pathlib.Path
-            The path of the text.
+            The path of the program.
         """
         from safetensors.numpy import save
 
@@ -74,7 +87,7 @@ class ShownStep(str):
         check_writable_folder(path.parent)
         data = save({name: array.copy(order="C") for name, array in self.weights.items()})
         write_atomically(path.with_name("weights.safetensors"), data)
-        return write_atomically(path, str(self))
+        return write_atomically(path, self.program)
 
     def _repr_html_(self) -> str:
         from html import escape

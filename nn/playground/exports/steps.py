@@ -54,7 +54,7 @@ def step_of(session: Session, language: str) -> str:
         "# memory of the optimizer. Its weights: export safetensors, as weights.safetensors.",
         *([f"# The state of the playground: #{state}"] if len(state) <= LONGEST_STATE else []),
     ]
-    return "\n".join([*lines, str(shown)])
+    return "\n".join([*lines, shown.program])
 
 
 def _fresh_optimizer(session: Session) -> Optimizer:
