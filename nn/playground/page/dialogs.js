@@ -115,7 +115,9 @@ async function download(app, kind) {
 
 // The state as text: the part of the address behind #, and the command that opens it.
 export function openLink(app) {
-  const { state } = app.frame;
+  const { state, settings } = app.frame;
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const table = settings.data.name === "csv" ? `${quoted(settings.data.file)} ` : "";
   const line = (title, text, hint) => {
     const box = h("textarea", { readonly: true, rows: "3", spellcheck: "false", "aria-label": title });
     box.value = text;
@@ -142,8 +144,8 @@ export function openLink(app) {
     "Link to this state",
     line(
       "Command",
-      `tinygrad-edu playground --state '${state.replaceAll("'", "'\\''")}'`,
-      "Opens the playground at this step with the same weights. Another version of NumPy may round the last bits differently.",
+      `tinygrad-edu playground ${table}--state ${quoted(state)}`,
+      `Opens the playground at this step with the same weights${table && ", in the folder of the table"}. Another version of NumPy may round the last bits differently.`,
     ),
     line(
       "Part of the address",
