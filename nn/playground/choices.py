@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["ACTIVATIONS", "DATA", "LIMITS", "OPTIMIZERS", "Kind", "Option", "Options", "choices"]
+__all__ = [
+    "ACTIVATIONS",
+    "DATA",
+    "LIMITS",
+    "OPTIMIZERS",
+    "REACH",
+    "SPEEDS",
+    "Kind",
+    "Option",
+    "Options",
+    "choices",
+]
 
 Options: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -22,11 +33,15 @@ LIMITS = {
     "drawn": 1000,
     "features": 256,
     "rows": 20_000,
+    "table": 20_000_000,
     "changes": 100,
     "name": 200,
     "state": 65_536,
 }
-"""The largest numbers: of layers, units, optimizers, rows of a batch, ..., letters of a state."""
+"""The largest numbers: of layers, units, optimizers, ..., bytes of a table, letters of a state."""
+
+REACH = 1.2
+"""Drawn points, and the map of two made features, are within -1.2 to 1.2 on both axes."""
 
 
 @dataclass(frozen=True)
@@ -155,4 +170,5 @@ def choices() -> dict[str, Any]:
         ],
         "speeds": list(SPEEDS),
         "limits": dict(LIMITS),
+        "reach": REACH,
     }

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from .choices import ACTIVATIONS, DATA, LIMITS, OPTIMIZERS, Options
+from .choices import ACTIVATIONS, DATA, LIMITS, OPTIMIZERS, REACH, Options
 
 __all__ = ["DataSettings", "HiddenLayer", "OptimizerSettings", "Settings"]
 
@@ -151,7 +151,7 @@ def _drawn(given: Any) -> tuple[Point, ...]:
     for point in points:
         if not isinstance(point, list | tuple) or len(point) != 3:
             raise ValueError(f"drawn: {_short(point)}, expected x, y and class")
-        x, y = (round(number("drawn", value, -1.2, 1.2), 3) + 0.0 for value in point[:2])
+        x, y = (round(number("drawn", value, -REACH, REACH), 3) + 0.0 for value in point[:2])
         found.append((x, y, whole("class of a drawn point", point[2], 0, 4)))
     return tuple(found)
 

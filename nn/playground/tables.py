@@ -86,7 +86,8 @@ class Table:
     row_number: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the name, the number of rows, and the columns as plain data."""
+        """Return the name, the rows, the columns, and the usual choice of them as plain data."""
+        usual = self.complete(DataSettings(name="csv"))
         return {
             "file": self.file,
             "rows": self.rows,
@@ -99,6 +100,8 @@ class Table:
                 for column in self.columns
             ],
             "left_out": list(self.left_out),
+            "label": usual.label,
+            "features": list(usual.features),
         }
 
     def column(self, name: str) -> Column:

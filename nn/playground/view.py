@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .choices import REACH
 from .datasets import Dataset
 from .settings import whole
 from .timeline import Branch
@@ -19,7 +20,6 @@ from .timeline import Branch
 __all__ = ["Axes", "Curves", "View"]
 
 Array = NDArray[Any]
-REACH = 1.2
 SHOWN_UNITS = 16
 """Units of a layer, or inputs, that a frame has; others are scrolled to."""
 SHOWN_PIXELS = 64
@@ -51,7 +51,7 @@ class Axes:
 
     @classmethod
     def of(cls, data: Dataset, i: int, j: int) -> Axes:
-        """Choose two features; made data reach from -1.2 to 1.2, columns as far as their rows.
+        """Choose two features; columns reach as far as their rows, other data as far as `REACH`.
 
         Parameters
         ----------

@@ -121,6 +121,8 @@ def test_columns_of_a_table():
             {"name": "kind", "kind": "text", "distinct": 3},
         ],
         "left_out": [],
+        "label": "kind",
+        "features": ["size", "colour"],
     }
     assert found.digest == table(TEXT, "other.csv").digest
     assert found.digest != table(TEXT + "0,red,a\n").digest

@@ -33,14 +33,14 @@ def test_what_is_never_reached_is_not_ahead():
 
 def test_an_address_of_a_far_step_opens_at_once_and_goes_on(monkeypatch):
     monkeypatch.setattr(player, "_PROGRESS_AFTER", 0.0)
-    state = "data=xor&hidden=3tanh&change=500:batch=5&step=1500"
+    state = "data=xor&hidden=3tanh&change=100:batch=5&step=300"
     with running(open_session=Session.open) as one, Tab(one, state) as tab:
         frame = tab.opened["frame"]
-        assert frame["step"] < 500
+        assert frame["step"] < 100
         assert frame["state"] == state
         events = iter(tab.watch().event, None)
         frame = next(data for kind, data in events if kind == "frame")
-        assert (frame["step"], frame["state"]) == (1500, state)
+        assert (frame["step"], frame["state"]) == (300, state)
         expected = Session.open(state).snapshot()["network"]["layers"]
         assert frame["network"]["layers"] == expected
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import __version__
 
-from ..choices import DATA
+from ..choices import DATA, REACH
 from ..lane import Lane
 from ..measures import measured
 
@@ -272,7 +272,7 @@ def _target(session: Session) -> Target:
 
 def _axes(data: Dataset) -> tuple[Axis, ...]:
     """Return the axes of a map that has a margin around all rows for training."""
-    reach = max(1.2, 1.1 * float(np.abs(data.train).max()))
+    reach = max(REACH, 1.1 * float(np.abs(data.train).max()))
     ends = zip(data.features, data.centre, data.scale, strict=True)
     return tuple(Axis(name, float(c - reach * s), float(c + reach * s)) for name, c, s in ends)
 

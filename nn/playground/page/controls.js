@@ -120,7 +120,7 @@ export function makeData(root, app) {
       }
     });
     const made = asked === null;
-    const [fewest, most] = kind.points ?? [0, 0];
+    const [fewest, most] = kind.points;
     show(points.row, made && data.points !== undefined && most > fewest);
     if (data.points !== undefined) {
       points.input.min = fewest;
@@ -129,7 +129,7 @@ export function makeData(root, app) {
     }
     show(noise.row, made && data.noise !== undefined);
     if (data.noise !== undefined) noise.put(data.noise);
-    const [few, many] = kind.classes ?? [1, 1];
+    const [few, many] = kind.classes;
     show(classes, made && many > few);
     classes.querySelectorAll("button").forEach((one) => {
       const count = Number(one.dataset.count);

@@ -72,7 +72,7 @@ export function makeModel(root, app) {
     });
     const step = (by) => {
       const now = app.frame.settings.hidden[place].units,
-        next = Math.max(1, Math.min(limits.units ?? 256, now + by));
+        next = Math.max(1, Math.min(limits.units, now + by));
       if (next !== now) {
         edit(place, { units: next });
       }
@@ -159,7 +159,7 @@ export function makeModel(root, app) {
         outputText,
         `${units} ${units === 1 ? "unit" : "units"}, ${frame.problem === "regression" ? "linear" : "softmax"}`,
       );
-      add.disabled = hidden.length >= (limits.hidden ?? 6);
+      add.disabled = hidden.length >= limits.hidden;
       write(
         hint,
         frame.step > 0 ? `Layers start a new run. Freezing begins a branch at step ${frame.step}.` : "",

@@ -181,7 +181,7 @@ export function makeOptimizers(root, app) {
       rows.forEach((row, place) => row.draw(now[place], frame.selected === place));
       hold(batch, frame.settings.batch);
       hold(l2, frame.settings.l2);
-      add.disabled = now.length >= (limits.optimizers ?? 4);
+      add.disabled = now.length >= limits.optimizers;
       write(
         hint,
         frame.step > 0 ? `A change here begins a branch at step ${frame.step}; the run until now stays.` : "",

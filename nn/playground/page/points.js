@@ -3,8 +3,7 @@
 import { button, fit, show, write } from "./elements.js";
 import { follow, h, look, marker, markerSvg } from "./look.js";
 
-const REACH = 1.2,
-  CLASSES = 5;
+const CLASSES = 5;
 const APART = 0.09; // between two points of a stroke
 const PAUSE = 350; // milliseconds after the last point
 const NAMES = ["class 0", "class 1", "class 2", "class 3", "class 4"];
@@ -16,7 +15,8 @@ export function makePoints(app) {
     timer = 0,
     sent = "",
     busy = false;
-  const limit = app.choices.limits.drawn ?? 1000;
+  const { reach } = app.choices,
+    limit = app.choices.limits.drawn;
   const canvas = h("canvas", { class: "field-of-points", role: "img", tabindex: "-1" });
   const kinds = h(
     "fieldset",
@@ -98,7 +98,7 @@ export function makePoints(app) {
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height].map((share) =>
-      Math.max(-REACH, Math.min(REACH, (2 * share - 1) * REACH)),
+      Math.max(-reach, Math.min(reach, (2 * share - 1) * reach)),
     );
   };
   canvas.addEventListener("pointerdown", (event) => {
@@ -132,9 +132,9 @@ export function makePoints(app) {
 
   function typed() {
     const [x, y] = [xField, yField].map((field) => Number(field.value.trim().replace(",", ".") || NaN));
-    if (![x, y].every((value) => Math.abs(value) <= REACH)) {
+    if (![x, y].every((value) => Math.abs(value) <= reach)) {
       app.say(
-        `A point: found (${xField.value}, ${yField.value}), expected two numbers from -${REACH} to ${REACH}.`,
+        `A point: found (${xField.value}, ${yField.value}), expected two numbers from -${reach} to ${reach}.`,
         "error",
       );
       return;
@@ -208,7 +208,7 @@ export function makePoints(app) {
     if (!side) return;
     const context = fit(canvas, side, side),
       colours = look();
-    const place = (x, y) => [side / 2 + ((x / REACH) * side) / 2, side / 2 - ((y / REACH) * side) / 2];
+    const place = (x, y) => [side / 2 + ((x / reach) * side) / 2, side / 2 - ((y / reach) * side) / 2];
     context.strokeStyle = colours.hair;
     context.lineWidth = 1;
     [-1, -0.5, 0, 0.5, 1].forEach((value) => {

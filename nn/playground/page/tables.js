@@ -3,7 +3,6 @@
 import { button, choose, select, show, write } from "./elements.js";
 import { h } from "./look.js";
 
-const LARGEST = 20 * 1024 * 1024;
 const MANY = 12; // columns that are listed at once
 
 export function makeTable(app) {
@@ -65,17 +64,17 @@ export function makeTable(app) {
   });
 
   async function upload(chosen) {
-    if (chosen.size > LARGEST) {
+    const most = app.choices.limits.table;
+    if (chosen.size > most) {
       app.say(
-        `${chosen.name}: ${Math.round(chosen.size / 2 ** 20)} MB, expected at most ${LARGEST / 2 ** 20} MB; take fewer rows.`,
+        `${chosen.name}: ${(chosen.size / 1e6).toFixed(1)} MB, expected at most ${most / 1e6} MB; take fewer rows.`,
         "error",
       );
       return;
     }
     try {
       const answer = await app.upload(chosen.name, await chosen.text());
-      app.choices.csv = answer.csv ??
-        answer.choices?.csv ?? { file: chosen.name, columns: answer.columns, rows: answer.rows };
+      app.choices.csv = answer.csv;
       const { label, features } = app.frame.settings.data;
       app.say(
         `${chosen.name} was read: ${app.choices.csv.rows} rows. The network learns to predict ${label} from ` +
@@ -96,8 +95,9 @@ export function makeTable(app) {
       label,
       columns.map((column) => [column.name, column.name]),
     );
-    label.value = mine && data.label ? data.label : guess();
-    const used = new Set(mine ? data.features : columns.map((column) => column.name));
+    const { label: predicted, features } = mine ? data : csv;
+    label.value = predicted;
+    const used = new Set(features);
     boxes.replaceChildren(
       ...columns.map((column) =>
         h(
@@ -123,13 +123,6 @@ export function makeTable(app) {
     const made_ = h("input", { type: "checkbox", value: column.name, onchange: () => draw(app.frame, true) });
     made_.checked = used.has(column.name);
     return made_;
-  }
-
-  // A column called label or class, or the last one with few values, is most likely what to predict.
-  function guess() {
-    const named = columns.find((column) => /^(label|class|target|species|y)$/i.test(column.name));
-    const few = [...columns].reverse().find((column) => column.kind === "text" || column.distinct <= 5);
-    return (named ?? few ?? columns[columns.length - 1]).name;
   }
 
   function chosen() {

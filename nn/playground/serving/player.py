@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..address import write_state
+from ..choices import SPEEDS
 from .requests import closed_session
 from .streaming import Stream
 
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 _FRAME = 1 / 30  # seconds from frame to frame; after a late one, half of it
 _PIECE = 0.01  # seconds of training without a look at the queue
-_MOST_STEPS = 500  # of a frame, and of a single step
+_MOST_STEPS = SPEEDS[-1]  # of a frame, and of a single command
 _PROGRESS_AFTER = 0.3  # seconds of a replay without a word
 
 

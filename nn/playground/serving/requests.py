@@ -14,6 +14,8 @@ from email.message import Message
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
+from ..choices import LIMITS
+
 __all__ = [
     "ACTIONS",
     "MOST_JSON",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 MOST_JSON = 1 << 20  # bytes of a command; 20,000 drawn points take half of it
-MOST_TABLE = 20_000_000  # bytes of a table
+MOST_TABLE = LIMITS["table"]
 _NAME = re.compile(r"[a-z0-9_]{1,32}")
 
 
