@@ -12,13 +12,22 @@ from PIL import Image, ImageSequence
 
 from nn import Classifier, model
 from nn.figure_style import CLASSES, rgb
+from nn.training.figures import film as film_module
 from nn.training.figures.film import Film
+from nn.training.figures.film_file import save_film
 from nn.training.history import History
 from nn.training.weight_record import MOST_FRAMES, epochs_of_film
 from tinygrad_edu.errors import GradientError
 
 FEATURES = np.random.default_rng(3).normal(size=(90, 2)) * [1, 20] + [5, -40]
 LABELS = np.argmax(FEATURES @ [[1, -0.5, 0], [0, 0.05, -0.06]] + [0, 9, 0], axis=1)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Draw fewer pixels, which is quicker, where the test does not look at them."""
+    monkeypatch.setattr(film_module, "_DPI", 32)
+    monkeypatch.setattr(film_module, "_POINTS", 40)
 
 
 def trained(*, epochs=4, labels=LABELS, features=FEATURES, structure=(2, 6, 3), **options):
@@ -49,7 +58,8 @@ def surely(outputs):
     return (first - second).T > 1e-3
 
 
-def test_each_frame_shows_the_regions_after_its_epoch(tmp_path):
+@pytest.mark.usefixtures("small")
+def test_each_frame_shows_the_regions_after_its_epoch():
     history, weights, _ = trained()
     film = Film(history.weights, history)
     assert film.numbers == [0, 1, 2, 3, 4]
@@ -119,7 +129,8 @@ def share_of_right_pixels(frame, film, weights):
     return np.mean(nearest_class(tints[counted]) == p[counted].argmax(axis=1))
 
 
-def test_curve_grows_and_the_scale_stays(tmp_path):
+@pytest.mark.usefixtures("small")
+def test_curve_grows_and_the_scale_stays():
     history, *_ = trained(validation=0.3, epochs=5)
     film = Film(history.weights, history)
     limits = film.map.axis(), film.curve.axis()
@@ -135,6 +146,7 @@ def test_curve_grows_and_the_scale_stays(tmp_path):
     assert film.curve.get_title() == f"validation loss {loss:.3g}, {share:.2%} right"
 
 
+@pytest.mark.usefixtures("small")
 def test_film_ends_with_the_weights_that_are_kept(tmp_path):
     # A large step: the validation loss rises again.
     history, weights, net = trained(epochs=12, learning_rate=3.0, validation=0.3, batch_size=4)
@@ -176,7 +188,8 @@ def test_record_stays_small_and_keeps_what_is_needed():
             np.testing.assert_array_equal(stored, copied)
 
 
-def test_regression_with_two_features_and_with_one(tmp_path):
+@pytest.mark.usefixtures("small")
+def test_regression_with_two_features_and_with_one():
     for count in (2, 1):
         features = FEATURES[:, :count]
         targets = 100 + 7 * np.sin(features[:, 0])
@@ -194,10 +207,11 @@ def test_regression_with_two_features_and_with_one(tmp_path):
         assert f"R² {history[-1].train_accuracy:.4f}" in film.curve.get_title()
 
 
+@pytest.mark.usefixtures("small")
 def test_fit_writes_the_film_and_the_same_one_again(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        trained(epochs=1, base_address=tmp_path / name, figures=["curves", "film"])
+        trained(epochs=1, base_address=tmp_path / name)
     first = (tmp_path / "a" / "film.gif").read_bytes()
     assert first == (tmp_path / "b" / "film.gif").read_bytes()
     assert len(pixels_of(tmp_path / "a" / "film.gif")) == 2
@@ -205,21 +219,23 @@ def test_fit_writes_the_film_and_the_same_one_again(tmp_path):
     assert not (tmp_path / "a" / "film.gif").exists()  # of an earlier training
 
 
+@pytest.mark.usefixtures("small")
 def test_single_frames(tmp_path):
-    kind = "png"
     history, *_ = trained(epochs=1)
-    folder = history.film(tmp_path / "frames", frames=kind)
-    assert sorted(p.name for p in folder.iterdir()) == [f"film-00{n}.{kind}" for n in (1, 2)]
+    folder = history.film(tmp_path / "frames")
+    assert sorted(p.name for p in folder.iterdir()) == ["film-001.png", "film-002.png"]
     (folder / "mine.txt").write_text("stays")
-    first = (folder / f"film-001.{kind}").read_bytes()
-    history.film(folder, frames=kind)
+    first = (folder / "film-001.png").read_bytes()
+    film = Film(history.weights, history)
+    save_film(film, folder)
     assert len(list(folder.iterdir())) == 3
-    assert (folder / f"film-001.{kind}").read_bytes() == first
-    (folder / f"film-003.{kind}").write_text("of a longer film")
+    assert (folder / "film-001.png").read_bytes() == first
+    (folder / "film-003.png").write_text("of a longer film")
     with pytest.raises(FileExistsError, match=r"has film-003\.png of a longer film; remove its"):
-        history.film(folder, frames=kind)
+        save_film(film, folder)
 
 
+@pytest.mark.usefixtures("small")
 def test_resumed_film_is_that_of_a_training_without_interruption(tmp_path, monkeypatch):
     # Drawing is tested above.
     monkeypatch.setattr("nn.training.figures.saving.save_film", lambda film, path: path)
@@ -253,6 +269,7 @@ def test_resumed_film_is_that_of_a_training_without_interruption(tmp_path, monke
     assert whole.history.best.number == parts.history.best.number
 
 
+@pytest.mark.usefixtures("small")
 def test_film_that_was_not_asked_for_before_an_interruption(tmp_path, capsys):
     def interrupt(run, epoch):
         if epoch.number == 2:
@@ -268,6 +285,7 @@ def test_film_that_was_not_asked_for_before_an_interruption(tmp_path, capsys):
     assert Film(history.weights, history).numbers == [2, 3, 4]
 
 
+@pytest.mark.usefixtures("small")
 def test_film_of_a_training_that_diverged(tmp_path):
     def explode(run, epoch):
         run.optimizer.param_groups[0]["lr"] = 1e30 if epoch.number == 2 else 0.1

@@ -111,19 +111,20 @@ def images():
     return images_figure(pixels, names, title="rows that may be mislabelled", note="from 1")
 
 
-def film(features, outputs):
+def film(features, outputs, epochs=3):
     """Return the last frame of a film; classes if there are several outputs."""
     x = np.random.default_rng(0).normal(size=(80, features)) * 1000
     task = "regression" if outputs == 1 else "classification"
     y = 1e5 * np.sin(x[:, 0] / 500) if outputs == 1 else np.arange(80) % outputs
     net = model([features, 8, outputs], verbose=False, task=task)
     options = {"standardize": True, "validation": 0.3, "figures": ["film"]}
-    history = net.fit(x, y, epochs=130, batch_size=80, learning_rate=0.1, **options)
+    history = net.fit(x, y, epochs=epochs, batch_size=80, learning_rate=0.1, **options)
     return Film(history.weights, history).figure
 
 
 FIGURES = {
     "film of 2 classes": lambda: film(2, 2),
+    "film of a long training": lambda: film(2, 2, epochs=130),
     "film of 8 classes": lambda: film(2, 8),
     "film of a regression": lambda: film(2, 1),
     "film of a curve": lambda: film(1, 1),
@@ -199,7 +200,7 @@ def test_everything_on_a_slide_is_large_whole_and_apart(name):
 
 
 @pytest.mark.parametrize("name", ["curves", "confusion 10", "mistakes", "regions 2"])
-def test_a_page_is_no_slide(name):
+def test_a_page_is_not_a_slide(name):
     """A test of the test: the same figure for a page has small letters, which are found."""
     figure = FIGURES[name]()
     assert any("points" in problem for problem in problems(figure))

@@ -6,7 +6,7 @@ frames are drawn at slide size; `film_file` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -311,8 +311,14 @@ class Film:
 
     # Frames --------------------------------------------------------------------------------------
 
-    def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames as pixels; only what changes is drawn again."""
+    def frames(self, places: Sequence[int] | None = None) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames as pixels; only what changes is drawn again.
+
+        Parameters
+        ----------
+        places : sequence of int, optional
+            Which of `numbers` to draw, counted from 0; by default all.
+        """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         canvas = FigureCanvasAgg(self.figure)
@@ -326,8 +332,8 @@ class Film:
         try:
             canvas.draw()  # type: ignore[no-untyped-call]
             ground = canvas.copy_from_bbox(self.figure.bbox)  # type: ignore[no-untyped-call]
-            for place, number in enumerate(self.numbers):
-                self.show(number, as_kept=self.is_end(place))
+            for place in range(len(self.numbers)) if places is None else places:
+                self.show_frame(place)
                 canvas.restore_region(ground)  # type: ignore[no-untyped-call]
                 for artist in (*image, *self._borders, *self._moving, *above):
                     self.figure.draw_artist(artist)
@@ -337,8 +343,11 @@ class Film:
             for artist in (*image, *self._moving, *above):
                 artist.set_animated(False)
 
-    def is_end(self, place: int) -> bool:
-        return place == len(self.numbers) - 1 and self.numbers[place] == self.history.best.number
+    def show_frame(self, place: int) -> None:
+        """Set the picture to a frame, counted from 0; the last one shows the weights to keep."""
+        number = self.numbers[place]
+        is_end = place == len(self.numbers) - 1 and number == self.history.best.number
+        self.show(number, as_kept=is_end)
 
     def seconds(self) -> list[float]:
         """Return how long each frame is shown, so that most films take about twelve seconds.

@@ -61,7 +61,7 @@ def check_film(path: Path, stills: str) -> None:
 
 
 def save_film(film: Film, path: Path, stills: str = "png") -> Path:
-    """Write the film, completely or not at all.
+    """Write the film; all of it is drawn before anything is written.
 
     Parameters
     ----------
@@ -91,10 +91,13 @@ def save_film(film: Film, path: Path, stills: str = "png") -> Path:
         raise FileExistsError(
             f"{path} has {min(old)} of a longer film; remove its frames, or name another folder"
         )
+    drawn = []
+    for place in range(len(names)):
+        film.show_frame(place)
+        drawn.append(figure_bytes(film.figure, stills))
     path.mkdir(exist_ok=True)
-    for place, (number, name) in enumerate(zip(film.numbers, names, strict=True)):
-        film.show(number, as_kept=film.is_end(place))
-        write_atomically(path / name, figure_bytes(film.figure, stills))
+    for name, data in zip(names, drawn, strict=True):
+        write_atomically(path / name, data)
     return path
 
 
@@ -128,12 +131,7 @@ def _palette(film: Film) -> Image:
     from PIL import Image
 
     count = len(film.numbers)
-    numbers, places = film.numbers, {0, count // 8, count // 3, count - 1}
-    film.numbers = [numbers[place] for place in sorted(places)]
-    try:
-        some = np.concatenate(list(film.frames()))
-    finally:
-        film.numbers = numbers
+    some = np.concatenate(list(film.frames(sorted({0, count // 8, count // 3, count - 1}))))
     # Thin lines are too few pixels to be chosen.
     fixed = [style.LINE, style.WARNING, style.MUTED, "#000000", "#FFFFFF"]
     fixed += [*style.CLASSES, *(style.part_look(part)["color"] for part in film.lines)]
