@@ -204,7 +204,7 @@ export function makeCurves(root, app) {
     log.setAttribute("aria-pressed", String(state.log));
     show(log, !state.score);
     if (title) {
-      write(title, state.score ? `${score} on test rows` : "Loss");
+      write(title, state.score ? `${score} on test rows` : `Loss (${frame.problem === "regression" ? "mean squared error" : "cross-entropy"})`);
     }
     const lines = linesOf(frame),
       [low, high] = range(lines, frame);

@@ -61,13 +61,14 @@ export function makePeek(root, app, closed) {
     what = next;
     const frame = app.frame;
     const title = next.line ? nameOfLine(frame, next.line, "→") : nameOfUnit(frame, next.unit.column, next.unit.n, true).replace(/^unit/, "Unit");
-    parts = { list: h("dl"), meaning: h("p", { class: "meaning hint" }), said: h("p", { class: "nudged", hidden: true }) };
+    parts = { list: h("dl"), meaning: h("p", { class: "meaning hint" }), formula: h("p", { class: "formula numbers" }), said: h("p", { class: "nudged", hidden: true }) };
     const target = pinned ? parameter(frame) : null;
     box.setAttribute("aria-label", title);
     box.replaceChildren(
       h("header", {}, h("h3", {}, title),
         pinned ? h("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×") : null),
-      ...facts(next.unit ? images(frame, next.unit) : null), ...(next.line || pinned || why(frame, next.unit) ? [parts.meaning] : []),
+      ...facts(next.unit ? images(frame, next.unit) : null), ...(pinned && next.unit && next.unit.column ? [parts.formula] : []),
+      ...(next.line || pinned || why(frame, next.unit) ? [parts.meaning] : []),
       ...(target ? [nudger(target), parts.said] : pinned || !parameter(frame) ? [] : [h("p", { class: "hint" }, "Click to nudge it.")]));
     update(frame);
     box.hidden = false;
@@ -177,6 +178,8 @@ export function makePeek(root, app, closed) {
     }
     if (what.unit) {
       rows.push(...aboutUnit(frame, what.unit));
+      const text = pinned ? formula(frame, what.unit) : "";
+      if (parts.formula.textContent !== text) parts.formula.textContent = text;
       const reason = why(frame, what.unit);
       if (reason) parts.meaning.textContent = reason;
     }
@@ -240,12 +243,41 @@ function why(frame, unit) {
   if (!layer) return "";
   const which = (layer.first || 0) + unit.n;
   if (layer.dead.includes(which)) {
-    return "Its sum of weights × inputs + bias is negative for every training row, so ReLU returns 0 and its gradients are 0: "
-      + "no step changes it. Go back to before it died and lower the learning rate, or choose leaky relu; or nudge its bias up.";
+    return "Its sum of weights × inputs + bias is negative for every training row. There ReLU returns 0 and is flat, so no "
+      + "gradient reaches its weights. Nudge its bias up, choose leaky relu, or go back and lower the learning rate.";
   }
   if (layer.saturated.includes(which)) {
     return `Its sum of weights × inputs + bias is so large for every training row that ${layer.activation} is flat there: `
       + "hardly any gradient passes through it. Go back and lower the learning rate, or nudge its bias towards 0.";
   }
   return "";
+}
+
+const TERMS = 4; // of a formula; with more inputs, those with the largest weights
+
+// What a unit computes, with its weights of now.
+function formula(frame, unit) {
+  if (!unit.column) return "";
+  const layer = frame.network.layers[unit.column - 1];
+  const count = unit.column === 1 ? frame.network.inputs.length : frame.network.layers[unit.column - 2].shown;
+  const weight = (i) => layer.weights.data[i * layer.weights.shape[1] + unit.n];
+  const rows = Array.from({ length: count }, (_, i) => i).sort((i, k) => Math.abs(weight(k)) - Math.abs(weight(i)));
+  const shown = rows.slice(0, TERMS).sort((i, k) => i - k);
+  const name = (i) => (unit.column === 1 ? nameOfUnit(frame, 0, i) : `u${firstOf(frame, unit.column - 1) + i + 1}`);
+  const terms = shown.map((i, n) => term(weight(i), name(i), !n));
+  if (layer.inputs > shown.length) terms.push(` + … (${layer.inputs - shown.length} more)`);
+  const sum = `${terms.join("")}${term(layer.bias.data[unit.n], "", false)}`;
+  const where = unit.column === 1 ? "" : `, where u1, u2 … are the outputs of layer ${unit.column - 1}`;
+  const last = unit.column === frame.network.layers.length;
+  if (last) {
+    return `${frame.problem === "regression" ? "prediction" : "score"} = ${sum}${where}`
+      + (frame.problem === "regression" ? "" : "; softmax turns the scores into probabilities");
+  }
+  return `output = ${layer.activation === "linear" ? sum : `${layer.activation}(${sum})`}${where}`;
+}
+
+function term(value, name, first) {
+  const text = `${number(Math.abs(value))}${name ? ` × ${name}` : ""}`;
+  if (first) return value < 0 ? `−${text}` : text;
+  return ` ${value < 0 ? "−" : "+"} ${text}`;
 }

@@ -72,7 +72,7 @@ export function makePoints(app) {
     points = [];
     changed();
   });
-  const copy = button("Take the points shown", () => {
+  const copy = button("Start from the points of the map", () => {
     points = shown(app.frame);
     changed();
   });
