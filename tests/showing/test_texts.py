@@ -1,6 +1,7 @@
 """Tests that the three texts of a training step compute the same weights as the network."""
 
 import ast
+import functools
 import inspect
 import shutil
 import subprocess
@@ -24,13 +25,24 @@ IN_FLOAT64 = ["mlp relu", "binary", "batch norm", "convolution, maximum", "embed
 NOT_IN_PYTORCH = {"causal attention"}
 
 
-def shown(family, language, dtype, make=OPTIMIZERS["momentum"]):
-    """Return the text of a family, its network, and the step of the engine."""
+MOMENTUM = OPTIMIZERS["momentum"]
+
+
+@functools.cache
+def text_of(family, language, dtype, make):
+    """Return the text of a family; it is written once for all tests."""
     network, *_, loss = FAMILIES[family]
     network = network(dtype)
     example = batch(family, 5, dtype, seed=7)
-    text = show_as(network, language, *example, loss=loss, optimizer=make(network.parameters()))
-    return text, network, engine_step(network, loss, make(network.parameters()))
+    return show_as(network, language, *example, loss=loss, optimizer=make(network.parameters()))
+
+
+def shown(family, language, dtype, make=MOMENTUM):
+    """Return the text of a family, its network, and the step of the engine."""
+    network, *_, loss = FAMILIES[family]
+    network = network(dtype)
+    step = engine_step(network, loss, make(network.parameters()))
+    return text_of(family, language, dtype, make), network, step
 
 
 def differences(program, network, step, family, dtype, sizes):
@@ -149,7 +161,7 @@ def test_planted_slip_is_caught(slip, monkeypatch):
         programs, "_numpy_lines", lambda found: [x.replace(right, wrong) for x in lines(found)]
     )
     with pytest.raises(ShowError, match=r"^the text in numpy computes another \S+ than"):
-        shown("mlp tanh", "numpy", "float64")
+        text_of.__wrapped__("mlp tanh", "numpy", "float64", MOMENTUM)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
@@ -198,7 +210,7 @@ def test_text_in_numpy_reads_like_the_textbook():
 def test_lines_are_short(family, language):
     if language == "torch" and family in NOT_IN_PYTORCH:
         return
-    text, *_ = shown(family, language, "float32")
+    text = text_of(family, language, "float32", MOMENTUM)
     ast.parse(text)
     assert max(map(len, text.splitlines())) <= 100
     assert text.endswith("\n")
@@ -252,7 +264,7 @@ def test_nothing_of_the_caller_changes():
 
 def test_start_forgets_earlier_steps():
     for language in ("numpy", "tinygrad_edu"):
-        text, *_ = shown("mlp tanh", language, "float32")
+        text = text_of("mlp tanh", language, "float32", MOMENTUM)
         program, data = text.run(), batch("mlp tanh", 5, "float32", seed=1)
         first = [program.step(*data) for _ in range(3)]
         program.start(text.weights)
