@@ -47,7 +47,8 @@ def show_as(
     language : {"numpy", "torch", "tinygrad_edu"}
     x, labels : array_like, optional
         An example batch: a row for each example. By default random numbers, if the first layer
-        says the shape. The text accepts batches of any size, if the step computes alike for all.
+        determines their shape. The text accepts batches of any size, if the step computes alike
+        for all.
     loss : str, callable or loss module
         ``loss(outputs, labels)``; by name, the function of tinygrad_edu: ``"mse_loss"``.
     optimizer : Optimizer, optional

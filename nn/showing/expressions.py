@@ -75,7 +75,7 @@ class Writer:
     known : dict of Tracer to Expression
         What has been written, by the values of the first recording.
     hoisted : callable
-        Gives the text of an array of numbers a name.
+        Defines an array of numbers before the functions, and returns its name.
     """
 
     def __init__(

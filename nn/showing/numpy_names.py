@@ -41,7 +41,7 @@ _STEMS: dict[Any, str] = {
 
 
 class Names:
-    """Gives each value a name that is not taken.
+    """Assigns each value a name that is not taken.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
 """Writes a recorded training step as plain NumPy: forward, loss, backward, update.
 
 The calls are those that `capture` replays, so the text computes the same bits. Values that are used
-once are written into the line that uses them. The other two languages are in `torch_text.py` and
-`own_text.py`.
+once are written into the line that uses them. The other two languages are in `module_texts.py`.
 """
 
 from __future__ import annotations
@@ -82,9 +81,10 @@ def numpy_text(given: TrainingStep) -> NumpyText:
         first = recorded(rows)
         try:
             return Layout(first, recorded(rows + 1), (rows, rows + 1), twin.network).text()
-        except (Varies, ValueError) as error:
-            if isinstance(error, ShowError):
-                raise
+        except ShowError:
+            raise
+        except (Varies, ValueError):
+            pass  # the step fits this number of rows alone
     rows = len(given.x)
     first = recorded(rows)
     return Layout(first, first, (rows, rows), twin.network).text()
@@ -126,12 +126,13 @@ class Layout:
         self._names = Names(one, textbook, [*_RESERVED, *self.state_names.values()])
         self._header: list[str] = []
         self._hoisted: dict[str, str] = {}
-        known: dict[Tracer, Expression] = {}
-        for name, value in one.arguments.items():
-            known[value] = Expression(name)
-        read = {v for call in one.calls for v in inputs_of(call)}
+        self._readers: dict[Tracer, list[int]] = {}
+        for i, call in enumerate(one.calls):
+            for value in set(inputs_of(call)):
+                self._readers.setdefault(value, []).append(i)
+        known = {value: Expression(name) for name, value in one.arguments.items()}
         for value, path in one.constants.items():
-            if value in read:
+            if value in self._readers:
                 known[value] = self._constant_of(value, path)
         self.known = known
         self._write = Writer(self.constants, known, self.hoist)
@@ -141,7 +142,7 @@ class Layout:
         self.lines: list[str] = []
 
     def hoist(self, text: str) -> str:
-        """Give an array of numbers a name before the functions."""
+        """Define an array of numbers before the functions, and return its name."""
         if text not in self._hoisted:
             self._hoisted[text] = self._names.new("constant")
             self._header.append(f"{self._hoisted[text]} = {text}")
@@ -193,7 +194,7 @@ class Layout:
         return any(re.search(rf"\b{name}\b", line) for line in self.lines)
 
     def _reading(self, used: list[Tracer]) -> list[str]:
-        """Write the lines that give parameters their names, one layer a line."""
+        """Write the lines that assign the parameters to names, one layer a line."""
         lines = []
         if self._rows[0] == self._rows[1]:
             n = self._rows[0]
@@ -231,7 +232,7 @@ class Layout:
             self.known |= {v: Expression(n) for v, n in zip(found, names, strict=True)}
             return
         (value,) = found
-        if not self._uses[value]:  # it is there to raise an error
+        if not self._uses[value]:  # the call is needed for the errors that it raises
             if one.function is not operator.getitem:
                 self._add(expression.text, one)
             return
@@ -246,7 +247,7 @@ class Layout:
         self.known[value] = Expression(name)
 
     def _fitting(self, one: Call, two: Call) -> Expression:
-        """Write a call; if the line is too long, give its longest operands names first."""
+        """Write a call; if the line is too long, assign its longest operands to names first."""
         while True:
             expression = self._write.call(one, two)
             operands = [v for v in inputs_of(one) if not self.known[v].text.isidentifier()]
@@ -263,7 +264,7 @@ class Layout:
         if call.errors is not None:
             return False
         is_view = any(v.storage == value.storage for v in inputs_of(call))
-        later = [j for j in range(i + 1, len(calls)) if value in set(inputs_of(calls[j]))]
+        later = [j for j in self._readers.get(value, ()) if j > i]
         if any(calls[j].written is value for j in later):
             return False
         if is_view and call.function in _VIEWS and self._known_atom(call):

@@ -211,15 +211,15 @@ def _settings(loss: Loss) -> dict[str, Any]:
 
 
 def _inputs(network: Module) -> NDArray[Any]:
-    """Make an example batch, if the first layer says the shape."""
+    """Make an example batch, if the first layer determines its shape."""
     generator = np.random.default_rng(0)
     first = next(m for m in network.modules() if m.parameters() and not any(m.named_children()))
     if isinstance(first, Linear):
         return generator.normal(size=(_ROWS, first.in_features)).astype(first.weight.dtype)
     of_what = " (integers)" if isinstance(first, Embedding) else ""
     raise ShowError(
-        f"{type(first).__name__} does not say the shape of its inputs; pass an example batch: "
-        f"x{of_what} and labels"
+        f"{type(first).__name__} does not determine the shape of its inputs; pass an example "
+        f"batch: x{of_what} and labels"
     )
 
 
