@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -288,7 +289,10 @@ class Lane:
                 loss = step(x, y)
             if not isfinite(loss.item()):
                 return False
-        return all(np.isfinite(p.data).all() for p in self._parameters)
+        # A memory that is infinite would make all further updates 0, and the loss stay as it is.
+        memory = (value for _, state in self._members() for value in state.values())
+        kept = itertools.chain((p.data for p in self._parameters), memory)
+        return all(np.isfinite(values).all() for values in kept)
 
     def gradients(self, x: Array, y: Array) -> tuple[float, list[Array]]:
         """Return the loss of a batch and the gradient of each parameter; 0 for frozen ones.

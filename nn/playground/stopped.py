@@ -96,16 +96,21 @@ def _first_event(lane: Lane, x: Any, y: Any) -> str:
         optimizer.step()
     names = network.textbook_names()
     for path, parameter in network.named_parameters():
-        if np.isfinite(parameter.data).all():
+        memory = optimizer.state[parameter].items()
+        infinite = [key for key, value in memory if not np.isfinite(value).all()]
+        if np.isfinite(parameter.data).all() and not infinite:
             continue
         name = names[path][0]
         gradient: Any = parameter.grad
         largest = number_text(float(np.abs(gradient).max()))
         decay = optimizer.param_groups[0]["weight_decay"]
         rule = f"{lane.entry}, L2 {decay:g}" if decay else str(lane.entry)
+        what = f"the update of {name}"
+        if np.isfinite(parameter.data).all():
+            what = f"{infinite[0]}, the optimizer's memory for {name},"
         return (
-            f"the update of {name} overflows, although loss and gradients are finite: its "
-            f"gradients reach {largest}, and the optimizer is {rule}"
+            f"{what} overflows, although loss and gradients are finite: its gradients reach "
+            f"{largest}, and the optimizer is {rule}"
         )
     return "a number is not finite"
 
