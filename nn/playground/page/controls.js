@@ -123,8 +123,8 @@ export function makeData(root, app) {
     const [fewest, most] = kind.points;
     show(points.row, made && data.points !== undefined && most > fewest);
     if (data.points !== undefined) {
-      points.input.min = fewest;
-      points.input.max = most;
+      // Set anew, even to the same, they cost a layout.
+      if (points.input.max !== String(most)) Object.assign(points.input, { min: fewest, max: most });
       points.put(data.points);
     }
     show(noise.row, made && data.noise !== undefined);

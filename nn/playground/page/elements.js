@@ -82,7 +82,11 @@ export function put(input, value) {
 }
 
 export function write(part, text) {
-  if (part.textContent !== text) part.textContent = text;
+  if (part.textContent === text) return;
+  // Another text in the same node costs less than another node.
+  const { firstChild: node, lastChild } = part;
+  if (node && node === lastChild && node.nodeType === Node.TEXT_NODE) node.data = text;
+  else part.textContent = text;
 }
 
 export function show(part, seen) {

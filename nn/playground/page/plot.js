@@ -39,10 +39,26 @@ export const label = (value) =>
     ? value.toExponential(0).replace("e-", "e−").replace("e+", "e")
     : String(Number(value.toPrecision(3))).replace("-", "−");
 
+// Asking for a size in each frame would make the browser lay out the page twice.
+const boxes = new WeakMap();
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => measure(target)));
+
+function measure(canvas) {
+  const font = `11px ${getComputedStyle(canvas).fontFamily}`;
+  boxes.set(canvas, { width: canvas.clientWidth, height: canvas.clientHeight, font });
+}
+
+function boxOf(canvas) {
+  if (!boxes.has(canvas)) {
+    measure(canvas);
+    resized.observe(canvas);
+  }
+  return boxes.get(canvas);
+}
+
 // One chart in a canvas. `lines`: [{steps, values, colour, dash, width, alpha}], drawn in that order.
 export function paint(canvas, lines, { most, log, low, high, marks, now, format }) {
-  const width = canvas.clientWidth,
-    height = canvas.clientHeight;
+  const { width, height, font } = boxOf(canvas);
   if (width === 0) return null;
   const context = fit(canvas, width, height),
     colours = look();
@@ -51,7 +67,7 @@ export function paint(canvas, lines, { most, log, low, high, marks, now, format 
     top = scale(high);
   const x = (step) => LEFT + ((width - LEFT - RIGHT) * step) / most;
   const y = (value) => TOP + (height - TOP - BOTTOM) * (1 - (scale(value) - bottom) / (top - bottom));
-  context.font = `11px ${getComputedStyle(canvas).fontFamily}`;
+  context.font = font;
   context.fillStyle = colours.muted;
   context.strokeStyle = colours.hair;
   context.lineWidth = 1;
