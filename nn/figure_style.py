@@ -18,7 +18,16 @@ from tinygrad_edu.palette import LIGHT
 from tinygrad_edu.texts import clean
 
 from .images import image_side
-from .slides import SLIDE, SMALLEST_LETTERS, is_slide, large_ticks, lettering, wrapped, zoom
+from .slides import (
+    MOST_IMAGES_ON_A_SLIDE,
+    SLIDE,
+    SMALLEST_LETTERS,
+    is_slide,
+    large_ticks,
+    lettering,
+    wrapped,
+    zoom,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +40,7 @@ __all__ = [
     "GRID",
     "LINE",
     "MARKERS",
+    "MOST_IMAGES_ON_A_SLIDE",
     "MUTED",
     "ORANGE",
     "SLIDE",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "MOST_IMAGES_ON_A_SLIDE",
     "SLIDE",
     "SMALLEST_LETTERS",
     "is_slide",
@@ -29,6 +30,7 @@ SLIDE = (40 / 3, 7.5)
 """Width and height of a slide in inches, as presentation programs have it: 16 to 9."""
 SMALLEST_LETTERS = 20.0
 """In points, on a slide."""
+MOST_IMAGES_ON_A_SLIDE = 8
 _GROWN = 2.2  # letters on a slide, compared with a page
 _WIDTH_OF_A_LETTER = 0.56  # on average, of the size of the font
 _SLIDES: ContextVar[bool] = ContextVar("slides", default=False)

@@ -23,7 +23,6 @@ __all__ = ["bars_figure", "heat_maps_figure", "images_figure"]
 _WIDTH = 5.6
 _LONGEST_NAME = 34
 _MOST_LINES_ON_A_SLIDE = 12
-_MOST_IMAGES_ON_A_SLIDE = 8
 
 
 def bars_figure(
@@ -169,9 +168,12 @@ def images_figure(
     matplotlib.figure.Figure
     """
     if style.is_slide():
-        if len(images) > _MOST_IMAGES_ON_A_SLIDE:
-            note = _shown_note(_MOST_IMAGES_ON_A_SLIDE, len(images), note)
-        images, names = images[:_MOST_IMAGES_ON_A_SLIDE], names[:_MOST_IMAGES_ON_A_SLIDE]
+        if len(images) > style.MOST_IMAGES_ON_A_SLIDE:
+            note = _shown_note(style.MOST_IMAGES_ON_A_SLIDE, len(images), note)
+        images, names = (
+            images[: style.MOST_IMAGES_ON_A_SLIDE],
+            names[: style.MOST_IMAGES_ON_A_SLIDE],
+        )
     columns = style.balanced_columns(len(images), 4)
     rows = -(-len(images) // columns)
     figure, axes = style.blank_axes(1.45 * max(columns, 3) + 0.2, 1.72 * rows + 0.85)

@@ -34,7 +34,6 @@ HEIGHT = 1080.0
 SMALLEST = 24.0
 """The height of most letters outside the graph, at least."""
 LEAST_LETTERS = 7.5  # in the graph; smaller ones cannot be read in the first row either
-_ROW = 10.0  # the letters of numbers, as the painter draws them
 _MARGIN, _TOP, _FOOT = 48.0, 26.0, 62.0
 _TEXT_HEIGHT = 250.0  # at least, for the text of the step
 _MOST_ZOOM = 3.6
@@ -115,10 +114,11 @@ class Slides:
         room = HEIGHT - self._graph_top - _TEXT_HEIGHT - _FOOT
         return min(self._inside / width, room / height, _MOST_ZOOM), graph
 
-    @property
+    @cached_property
     def letters(self) -> float:
         """The height of the smallest letters in the graph, as a share of the canvas."""
-        return _ROW * self.zoom / HEIGHT
+        sizes = (float(text.get("font-size", 0)) for text in self.graph.iter("text"))
+        return min(sizes) * self.zoom / HEIGHT
 
     @property
     def _inside(self) -> float:

@@ -275,7 +275,7 @@ def mistakes_figure(
     side = style.required_side(images.shape[1], "features")
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     if style.is_slide():
-        most = min(most, 8)
+        most = min(most, style.MOST_IMAGES_ON_A_SLIDE)
     wrong = np.flatnonzero(said != right)
     if len(wrong):
         shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
