@@ -223,6 +223,16 @@ def test_links_between_pages_lead_somewhere():
     assert not wrong, "\n".join(wrong)
 
 
+def test_files_that_pages_link_to_are_texts_or_pictures():
+    pytest.importorskip("sphinx")
+    from docs.site.extension import sources
+
+    files = [path for path in sources() if path.is_file()]
+    assert files
+    for path in files:
+        assert path.read_text("utf-8"), path
+
+
 # What MyST understands and CommonMark does not: such a page would look wrong elsewhere.
 SPECIAL = {
     "a directive": r"^\s*(```+|~~~+|:::+)\{",

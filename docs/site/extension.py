@@ -25,6 +25,7 @@ from .pages import DOCS, ROOT, links, navigation, pages
 BUILD = ROOT / "build"
 CACHES = BUILD / "docs-cache"
 SOURCE = "source"
+PICTURES = {".png", ".svg", ".gif"}
 
 _FONTS = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 
@@ -124,17 +125,23 @@ def source_page(path: Path) -> str:
     return f"{SOURCE}/{path.relative_to(ROOT).as_posix()}"
 
 
-def show_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield a page for each file and folder that the pages link to."""
+def sources() -> set[Path]:
+    """Return the files and folders that the pages link to, without pictures."""
     wanted = {
         path
         for page in pages()
         for target in links(page.read_text("utf-8"))
         if (path := file_of(page.relative_to(DOCS).with_suffix("").as_posix(), target))
-        and path.suffix not in {".png", ".svg"}
+        and path.suffix not in PICTURES
     }
     for folder in [path for path in wanted if path.is_dir()]:
         wanted |= {path for path in folder.iterdir() if path.suffix in {".py", ".md"}}
+    return wanted
+
+
+def show_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield a page for each file and folder that the pages link to."""
+    wanted = sources()
     for path in sorted(wanted):
         name, title = source_page(path), path.relative_to(ROOT).as_posix()
         if path.is_dir():
