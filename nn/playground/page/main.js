@@ -20,7 +20,7 @@ const VIEWS = [
 ];
 const QUIET = 1500; // milliseconds between two texts in the live region
 const ADDRESS = 500; // milliseconds between two addresses
-const SHOWN = { error: 14000, info: 7000, progress: 1500 }; // milliseconds a message stays
+const SHOWN = { error: 14000, info: 5000, progress: 1500 }; // milliseconds a message stays
 
 const CHANGING = ["change", "nudge", "points", "restart", "seek", "step", "play"];
 

@@ -112,7 +112,7 @@ export function makePeek(root, app, closed) {
       const { layer, row, column } = target;
       const answer = await app.act("nudge", { layer, row, column, by: sign * by });
       if (!answer || !answer.nudge) return undefined;
-      const { text: said } = answer.nudge;
+      const said = answer.nudge.text.replace(/(^|\s)-(?=\d)/g, "$1−");
       const text = `${said[0].toUpperCase()}${said.slice(1)}${said.endsWith(".") ? "" : "."}`;
       parts.said.textContent = text;
       parts.said.hidden = false;
@@ -173,7 +173,9 @@ export function makePeek(root, app, closed) {
     const rows = [];
     if (now) {
       const way = push(now);
-      rows.push([what.line ? "weight" : "bias", signed(now.value)], ["gradient", signed(now.gradient)], ["next step", step(frame, now, way), way]);
+      const { layer, row, column } = parameter(frame);
+      // The name is that of branches, exports and the explanation of a step, which count from 0.
+      rows.push([what.line ? `weight W${layer}[${row}, ${column}]` : `bias b${layer}[${column}]`, signed(now.value)], ["gradient", signed(now.gradient)], ["next step", step(frame, now, way), way]);
       parts.meaning.textContent = meaning(now);
     }
     if (what.unit) {

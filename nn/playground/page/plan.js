@@ -23,7 +23,9 @@ export function makePlan(frame, room) {
   const before = asImage ? (tight ? 48 : 84) : tight ? (long ? 76 : 50) : 92, after = tight ? 100 : Math.max(0, ...frame.classes.map((name) => name.length)) > 8 ? 128 : 108;
   const spacing = Math.max(narrow ? 81 : 68, (room - before - after) / (counts.length - 1));
   const width = Math.max(room, Math.ceil(before + after + spacing * (counts.length - 1)));
-  const pitch = narrow ? 50 : Math.max(31, Math.min(56, 440 / rows, spacing * 0.62));
+  // On a high window, such as that of a projector, units are larger.
+  const high = Math.max(440, Math.min(680, window.innerHeight - 460));
+  const pitch = narrow ? 50 : Math.max(31, Math.min(high / 8 + 1, high / rows, spacing * 0.62));
   const size = narrow ? 40 : Math.round(pitch * 0.8);
   const paged = layers.some((layer) => layer.units > layer.shown) || (!asImage && frame.features.length > inputs.length);
   const stacked = narrow || spacing < 125;
