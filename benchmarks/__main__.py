@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     model_files,
     pictures,
+    playground,
     steps,
     streaming,
 )
@@ -30,7 +31,7 @@ from benchmarks.processes import Worker, settle
 
 PARTS = (
     *("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "streaming"),
-    *("memory", "pictures"),
+    *("memory", "pictures", "playground"),
 )
 
 
@@ -54,6 +55,7 @@ def main() -> None:
         "streaming": lambda: streaming.measure(goals, 0.1 if options.quick else 2.0),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),
+        "playground": lambda: playground.measure(goals, 1 if options.quick else 5, seconds * 160),
     }
     results: dict[str, Any] = {
         "machine": machine,

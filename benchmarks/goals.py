@@ -51,6 +51,7 @@ OTHERS: dict[str, tuple[str, float, str]] = {
     "growth over 10,000 steps": ("<=", 1.0, "MiB"),
     "LSTM, length 256 / length 32": ("<=", 9.0, ""),
     "objects left over": ("<=", 0.0, ""),
+    "frames a second, 2-8-8-2, one core": (">=", 30.0, ""),
 }
 
 _RELATIONS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge}
