@@ -210,7 +210,7 @@ def _of_table(settings: DataSettings, generator: Generator, table: Table | None)
     assert table is not None  # completed_data raised an error
     x, y, names, classes = table.arrays(completed)
     plain = _split(x, y, settings.test, generator, names, classes)
-    is_number = [" = " not in name for name in names]
+    is_number = [not column.texts for column, _ in table.inputs(completed.features)]
     centre = np.where(is_number, plain.train.mean(0, dtype=np.float64), 0.0)
     scale = np.where(is_number, plain.train.std(0, dtype=np.float64), 1.0)
     scale[~(scale > 0)] = 1.0  # a constant column

@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,13 @@ class Table:
         """
         if settings.digest and settings.digest != self.digest:
             raise ValueError(
-                f"data csv: the address is about {settings.file or 'a table'} with digest "
-                f"{settings.digest}, but {self.file} has {self.digest}; open that table"
+                f"data csv: the address is about {settings.file or 'a table'!r} with digest "
+                f"{settings.digest!r}, but {self.file!r} has {self.digest!r}; open that table"
+            )
+        if settings.file and not settings.digest and settings.file != self.file:
+            raise ValueError(
+                f"data csv: the address is about {settings.file!r}, but the table is "
+                f"{self.file!r}; open that table"
             )
         names = [column.name for column in self.columns]
         usual = [name for wanted in _USUAL_LABELS for name in names if name.lower() == wanted]
@@ -139,6 +145,14 @@ class Table:
         others = [name for name in names if name not in (label, self.row_number)]
         features = settings.features or tuple(others[: LIMITS["features"]])
         return replace(settings, label=label, features=features, file=self.file, digest=self.digest)
+
+    def inputs(self, features: Sequence[str]) -> list[tuple[Column, str]]:
+        """Return the inputs that columns make: each with its column, and its text if it has one.
+
+        A column of numbers is an input; a column of text makes one for each of its texts.
+        """
+        columns = [self.column(name) for name in features]
+        return [(column, text) for column in columns for text in column.texts or ("",)]
 
     def arrays(
         self, settings: DataSettings
@@ -165,22 +179,18 @@ class Table:
             raise ValueError(f"data csv: {settings.label!r} is the label and a feature; choose one")
         if not settings.features:
             raise ValueError("data csv: no features; choose at least one column")
-        parts, names = [], []
-        for name in settings.features:
-            column = self.column(name)
-            if not column.texts:
-                parts.append(column.values[:, None])
-                names.append(name)
-                continue
-            parts.append((column.values[:, None] == np.arange(len(column.texts))).astype(float))
-            names += [f"{name} = {text}" for text in column.texts]
-        if len(names) > LIMITS["features"]:
+        inputs = self.inputs(settings.features)
+        if len(inputs) > LIMITS["features"]:
             raise ValueError(
-                f"data csv: the features make {len(names)} inputs, expected at most "
+                f"data csv: the features make {len(inputs)} inputs, expected at most "
                 f"{LIMITS['features']}; choose fewer columns of text"
             )
         labels, classes = _labels(self.column(settings.label))
-        return np.concatenate(parts, 1), labels, tuple(names), classes
+        names = tuple(f"{one.name} = {text}" if one.texts else one.name for one, text in inputs)
+        values = [
+            one.values == one.texts.index(text) if one.texts else one.values for one, text in inputs
+        ]
+        return np.stack(values, 1, dtype=np.float64), labels, names, classes
 
 
 def _labels(column: Column) -> tuple[Array, tuple[str, ...]]:

@@ -142,6 +142,11 @@ def test_classes_of_a_table_are_standardised_by_the_rows_for_training():
     assert (np.round(sizes / 1.5).astype(int) % 3 == labels).all()
 
 
+def test_a_column_of_numbers_is_standardised_whatever_its_name_is():
+    data = made("csv", table=table(TEXT.replace("size,", "size = a,")))
+    np.testing.assert_allclose(data.train[:, 0].std(), 1, atol=1e-6)
+
+
 def test_regression_on_a_table():
     data = made("csv", table=table(TEXT), label="size", features=["kind"])
     assert data.problem == "regression"

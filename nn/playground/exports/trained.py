@@ -255,11 +255,8 @@ def _names(session: Session) -> list[tuple[str, int, str]]:
     table = session.table if session.settings.data.name == "csv" else None
     if table is None:
         return [(name, n, "") for n, name in enumerate(session.data.features)]
-    return [
-        (name, n, text)
-        for n, name in enumerate(session.settings.data.features)
-        for text in table.column(name).texts or ("",)
-    ]
+    columns = session.settings.data.features
+    return [(one.name, columns.index(one.name), text) for one, text in table.inputs(columns)]
 
 
 def _target(session: Session) -> Target:

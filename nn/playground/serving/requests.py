@@ -37,7 +37,6 @@ __all__ = [
 
 MOST_JSON = 1 << 20  # bytes of a command; 20,000 drawn points take half of it
 MOST_TABLE = LIMITS["table"]
-_NAME = re.compile(r"[a-z0-9_]{1,32}")
 
 
 class Refusal(Exception):

@@ -1,7 +1,8 @@
 """The server of the playground: its page, commands, frames, explanations and exports.
 
-It answers on 127.0.0.1 alone, and only to who has the key in the printed address: SECURITY.md says
-what holds. What a session does is in `session`; what a request must look like is in `requests`.
+It answers on 127.0.0.1 alone, and only those who have the key in the printed address: SECURITY.md
+lists the rules. What a session does is in `session`, and what a request must look like in
+`requests`.
 """
 
 from __future__ import annotations
