@@ -130,14 +130,15 @@ class Table:
             If they belong to another table.
         """
         if settings.digest and settings.digest != self.digest:
+            found = f"{settings.file or 'a table'} with digest {settings.digest}"
             raise ValueError(
-                f"data csv: the address is about {settings.file or 'a table'!r} with digest "
-                f"{settings.digest!r}, but {self.file!r} has {self.digest!r}; open that table"
+                f"data csv: the address is about {' '.join(found.split())}, but {self.file} has "
+                f"{self.digest}; open that table"
             )
         if settings.file and not settings.digest and settings.file != self.file:
             raise ValueError(
-                f"data csv: the address is about {settings.file!r}, but the table is "
-                f"{self.file!r}; open that table"
+                f"data csv: the address is about {settings.file!r}, but the table is {self.file}; "
+                "open that table"
             )
         names = [column.name for column in self.columns]
         usual = [name for wanted in _USUAL_LABELS for name in names if name.lower() == wanted]
