@@ -123,6 +123,10 @@ def _frames(goals: Goals, rounds: int, seconds: float) -> dict[str, Any]:
     heads = ["frames/s", "ms, read", "ms, draw", "ms, server", "ms, all"]
     table("the page; ms of the processor for a frame", heads, rows)
     print("   read, draw: scripts of the page, by the clock; all: server and Chromium's processes")
+    loads = [run["load"] for one in results.values() for run in one["runs"]]
+    print(
+        f"   load meanwhile: {min(loads):.1f} to {max(loads):.1f}; others take from the core above 1"
+    )
     goals.other("frames a second, 2-8-8-2, one core", results["2-8-8-2, 1 core"]["frames_a_second"])
     goals.print()
     return results

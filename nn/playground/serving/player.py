@@ -28,7 +28,7 @@ __all__ = ["Player"]
 
 T = TypeVar("T")
 
-_FRAME = 1 / 30  # seconds from frame to frame; after a late one, half of it
+_FRAME = 1 / 33  # seconds from frame to frame, for 30 a second with some late; then half of it
 _PIECE = 0.01  # seconds of training without a look at the queue
 _MOST_STEPS = SPEEDS[-1]  # of a frame, and of a single command
 _PROGRESS_AFTER = 0.3  # seconds of a replay without a word
