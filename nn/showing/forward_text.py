@@ -11,7 +11,7 @@ import ast
 import builtins
 import inspect
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tinygrad_edu
 from tinygrad_edu import Tensor
@@ -19,10 +19,8 @@ from tinygrad_edu import Tensor
 from ..layers.attention import MultiheadAttention
 from ..module import Module
 from .errors import ShowError
+from .network_text import Made, NetworkText, rendered
 from .training_step import NAMES
-
-if TYPE_CHECKING:
-    from .network_text import Made, NetworkText
 
 __all__ = ["own_module"]
 
@@ -56,8 +54,6 @@ def own_module(module: Module, path: str, network: NetworkText) -> Made:
     ShowError
         If its `forward` does something that has no text.
     """
-    from .network_text import Made, rendered
-
     kind = type(module)
     what = f"{path or 'the network'}, a {kind.__name__},"
     for name, part in module._parts():

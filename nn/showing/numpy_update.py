@@ -107,50 +107,41 @@ class Updates:
     def _block(self, path: str, block: list[int], new: Tracer) -> list[str]:
         """Write the update of one parameter, with names that fit all parameters."""
         layout, one = self._layout, self._one
-        outputs = {new: "p[name]"}
-        for (owner, key), value in one.new_states:
-            if owner == path:
-                outputs[value] = f"{layout.state_names[key]}[name]"
-        known = dict(layout.known)
-        old: dict[Tracer, str] = {}
-        for value, owner in one.parameters.items():
-            if owner == path:
-                known[value] = Expression("p[name]")
-                old[value] = "p[name]"
-        for value, (owner, key) in one.states.items():
-            if owner == path:
-                old[value] = f"{layout.state_names[key]}[name]"
-                known[value] = Expression(old[value])
+        old, outputs = self._places(path, new)
+        known = layout.known | {value: Expression(text) for value, text in old.items()}
         known[self._gradient(path)] = Expression("g")  # type: ignore[index]
         writer = Writer(layout.constants, known, layout.hoist)
-        lines, number, late = [], 0, []
+        lines: list[str] = []
+        late: list[str] = []
+        number = 0
         uses = Counter(v for i in block for v in inputs_of(one.calls[i]))
         for position, i in enumerate(block):
-            call = one.calls[i]
-            (value,) = results_of(call)
-            expression = writer.call(call, self._two.calls[i])
-            if value in outputs:
-                target = outputs[value]
-                later = {v for j in block[position + 1 :] for v in inputs_of(one.calls[j])}
-                if any(text == target and v in later for v, text in old.items()):
-                    number += 1
-                    lines.append(f"t{number} = {expression.text}")
-                    known[value] = Expression(f"t{number}")
-                    late.append(f"{target} = t{number}")
-                else:
-                    lines.append(f"{target} = {expression.text}")
-                    known[value] = Expression(target)
-            elif (
-                uses[value] == 1
-                and len(expression.text) < 60
-                and self._is_soon(value, block, position, outputs, old)
-            ):
+            (value,) = results_of(one.calls[i])
+            expression = writer.call(one.calls[i], self._two.calls[i])
+            target = outputs.get(value)
+            is_short = uses[value] == 1 and len(expression.text) < 60
+            if target is None and is_short and self._is_soon(value, block, position, outputs, old):
                 known[value] = expression
-            else:
+                continue
+            later = {v for j in block[position + 1 :] for v in inputs_of(one.calls[j])}
+            if target is None or any(old[v] == target for v in old.keys() & later):
                 number += 1
-                lines.append(f"t{number} = {expression.text}")
-                known[value] = Expression(f"t{number}")
+                name = f"t{number}"
+                late += [f"{target} = {name}"] if target else []
+            else:
+                name = target
+            lines.append(f"{name} = {expression.text}")
+            known[value] = Expression(name)
         return [*lines, *late]
+
+    def _places(self, path: str, new: Tracer) -> tuple[dict[Tracer, str], dict[Tracer, str]]:
+        """Return how the values of one parameter are written, before and after the update."""
+        one = self._one
+        texts = {key: f"{name}[name]" for key, name in self._layout.state_names.items()}
+        old = {value: "p[name]" for value, owner in one.parameters.items() if owner == path}
+        old |= {v: texts[key] for v, (owner, key) in one.states.items() if owner == path}
+        outputs = {v: texts[key] for (owner, key), v in one.new_states if owner == path}
+        return old, {new: "p[name]"} | outputs
 
     def _is_soon(
         self,
@@ -161,14 +152,11 @@ class Updates:
         old: dict[Tracer, str],
     ) -> bool:
         """Whether nothing that a value reads is replaced before it is used."""
-        one, reads = self._one, set()
-        waiting = {value}
+        one, reads = self._one, {value}
         for i in reversed(block[: position + 1]):
-            if waiting & set(results_of(one.calls[i])):
-                read = set(inputs_of(one.calls[i]))
-                waiting |= read
-                reads |= read
-        texts = {old[v] for v in reads if v in old}
+            if reads & set(results_of(one.calls[i])):
+                reads |= set(inputs_of(one.calls[i]))
+        texts = {old[v] for v in reads & old.keys()}
         for i in block[position + 1 :]:
             if value in set(inputs_of(one.calls[i])):
                 return True
