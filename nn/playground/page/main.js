@@ -188,5 +188,12 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   const unit = document.querySelector("#network [tabindex='0']");
   if (unit) unit.focus();
 });
+document.querySelector(".jumps").addEventListener("click", ({ target }) => {
+  const title = document.getElementById(target.dataset.to);
+  if (!title) return;
+  title.tabIndex = -1;
+  title.focus({ preventScroll: true });
+  title.scrollIntoView();
+});
 window.addEventListener("hashchange", () => location.reload());
 start();

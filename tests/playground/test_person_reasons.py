@@ -1,0 +1,95 @@
+"""Whether a person finds out why: a dead unit, a rising loss, overfitting, a network that cannot
+learn, what a unit computes; and whether the first screen shows what matters.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.playground.visiting import numbers_in, session_of
+
+DEAD = "data=spirals&hidden=8relu,8relu&step=400&change=200:opt=SGD:lr=3"
+
+
+def test_a_dead_unit_a_dead_layer_and_a_rising_loss_are_explained(enter):
+    page = enter(DEAD)
+    assert "All units of layer 2 are dead" in page.locator(".net-dead").inner_text()
+    page.locator(".unit.dead").first.click()
+    assert "negative for every training row" in page.locator(".peek .meaning").inner_text()
+    page.keyboard.press("Escape")
+    remark = page.locator(".remark")
+    assert "The training loss rises" in remark.inner_text()
+    back = remark.get_by_role("button")
+    step = int(numbers_in(back.inner_text())[0])
+    assert step <= 200  # before the learning rate was raised
+    back.click()
+    page.locator(".place", has_text=f"Step {step}").wait_for()
+    assert not page.locator(".net-dead").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("data=circles&hidden=&step=300", "can only draw straight borders"),
+        (
+            "data=moons&points=60&noise=0.5&hidden=32tanh,32tanh&opt=Adam:lr=0.02&step=1500",
+            "overfitting",
+        ),
+        ("data=moons&step=300", None),
+        ("data=spirals&hidden=8relu,8relu&opt=SGD:lr=0.3&step=700", None),  # a jagged curve
+    ],
+)
+def test_curves_are_remarked_on_where_there_is_a_reason(enter, state, text):
+    remark = enter(state).locator(".remark")
+    if text is None:
+        assert not remark.is_visible()
+    else:
+        assert text in remark.inner_text()
+
+
+def test_the_formula_of_a_unit_gives_its_outputs(enter):
+    """The formula has three figures; its value over the rows must have the range that is shown."""
+    page = enter("data=circles&step=100")
+    page.locator(".unit").nth(4).click()  # unit 3 of layer 1
+    text = page.locator(".peek .formula").inner_text()
+    signs = re.fullmatch(r"output = tanh\((.+) × x1 ([+−]) (.+) × x2 ([+−]) (.+)\)", text)
+    first, *others = signs.groups()
+    a = numbers_in(first)[0]
+    b, c = (numbers_in(others[n] + others[n + 1])[0] for n in (0, 2))
+    x = session_of(page).data.train
+    values = np.tanh(a * x[:, 0] + b * x[:, 1] + c)
+    shown = page.locator(".peek dd").last.inner_text()
+    assert numbers_in(shown) == pytest.approx([values.min(), values.max()], abs=0.01)
+
+
+def test_the_first_screen_has_map_loss_and_curve(enter):
+    page = enter("data=circles&step=50")
+    for part in ("#network canvas", "#lanes canvas", "#lanes dl", "#curves canvas", ".chart-read"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] + box["height"] <= 900, part
+
+
+def test_the_first_screen_of_a_phone_has_the_network_and_the_loss(enter):
+    page = enter("data=circles&step=50")
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_timeout(200)  # the panels find their new size
+    loss = page.locator("#timeline .loss")
+    assert numbers_in(loss.inner_text()) == numbers_in(
+        page.locator("#lanes dl > :nth-child(6)").inner_text()
+    )
+    for part in (loss, page.locator("#network .stage")):
+        box = part.bounding_box()
+        assert box["y"] + box["height"] <= 900
+
+
+def test_a_phone_goes_to_a_part_of_the_page(enter):
+    page = enter("data=circles&step=50")
+    page.set_viewport_size({"width": 420, "height": 900})
+    before = page.url
+    page.locator(".jumps").get_by_text("Data").click()
+    page.wait_for_timeout(300)
+    top = page.locator("#data-title").bounding_box()["y"]
+    header = page.locator(".top").bounding_box()
+    assert header["y"] + header["height"] <= top < 250
+    assert page.url == before
