@@ -35,7 +35,7 @@ class Stop:
     Attributes
     ----------
     step : int
-        The step that cannot be made; the weights are the last finite ones.
+        Where it stopped, with the last finite weights: the step after it cannot be made.
     text : str
         What happened first, from which numbers, and what to do.
     rows : tuple of dict
@@ -72,14 +72,14 @@ def why_it_stopped(timeline: Timeline, number: int) -> Stop:
     >>> session.step(1000)
     6
     >>> session.snapshot()["lanes"][0]["stopped"]["text"].partition(":")[0]
-    'Step 6 cannot be made'
+    'Step 7 cannot be made'
     """
     lane = timeline.lanes[number]
     step = lane.stopped
     assert step is not None
     rows = timeline.branch.schedule.batch_at(step)
     x, y = timeline.data.train[rows], timeline.data.train_labels[rows]
-    text = f"Step {step} cannot be made: {_first_event(lane, x, y)}. {_remedy(lane, step)}"
+    text = f"Step {step + 1} cannot be made: {_first_event(lane, x, y)}. {_remedy(lane, step)}"
     return Stop(step, text, tuple(_last_steps(timeline, number, step)))
 
 
@@ -141,7 +141,7 @@ def _linear_paths(network: Any) -> list[tuple[str, Any]]:
 def _remedy(lane: Lane, step: int) -> str:
     lr = dict(lane.entry.options)["lr"]
     return (
-        f"The weights shown are those before step {step}, the last that are finite. Go back to a "
+        f"The weights shown are those at step {step}, the last that are finite. Go back to a "
         f"step where the loss still fell, and lower the learning rate there, for example from "
         f"{lr:g} to {lr / 10:g}."
     )

@@ -319,5 +319,5 @@ def test_a_lane_that_stopped_is_explained():
     wild, tame = session.snapshot()["lanes"]
     assert tame["stopped"] is None
     assert wild["stopped"]["step"] == 6
-    assert "Step 6 cannot be made" in wild["stopped"]["text"]
+    assert "Step 7 cannot be made" in wild["stopped"]["text"]
     assert [row["step"] for row in wild["stopped"]["rows"]] == [1, 2, 3, 4, 5, 6]

@@ -237,7 +237,7 @@ def test_why_a_lane_stopped(state, parts):
         before = session.timeline.digest()
         found = session.why_stopped(0)
     step = session.lane.stopped
-    for part in [*parts, f"Step {step} cannot be made", "lower the learning rate"]:
+    for part in [*parts, f"Step {step + 1} cannot be made", "lower the learning rate"]:
         assert part in found.text
     assert found.step == found.rows[-1]["step"] == step
     sizes = [row["weight"] for row in found.rows]
