@@ -13,6 +13,7 @@ from PIL import Image, ImageSequence
 from nn import Classifier, model
 from nn.figure_style import CLASSES, rgb
 from nn.training.figures import film as film_module
+from nn.training.figures import film_file
 from nn.training.figures.film import Film
 from nn.training.figures.film_file import save_film
 from nn.training.history import History
@@ -233,6 +234,25 @@ def test_single_frames(tmp_path):
     (folder / "film-003.png").write_text("of a longer film")
     with pytest.raises(FileExistsError, match=r"has film-003\.png of a longer film; remove its"):
         save_film(film, folder)
+
+
+@pytest.mark.usefixtures("small")
+def test_all_frames_are_drawn_before_the_first_is_written(tmp_path, monkeypatch):
+    drawn = []
+
+    def second_fails(figure, kind):
+        drawn.append(kind)
+        if len(drawn) == 2:
+            raise MemoryError
+        return b"a picture"
+
+    history, *_ = trained(epochs=1)
+    monkeypatch.setattr(film_file, "figure_bytes", second_fails)
+    with pytest.raises(MemoryError):
+        history.film(tmp_path / "frames")
+    assert list(tmp_path.iterdir()) == []
+    drawn.extend("no more errors")
+    assert len(list(history.film(tmp_path / "frames").iterdir())) == 2
 
 
 @pytest.mark.usefixtures("small")
