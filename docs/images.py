@@ -236,7 +236,7 @@ def _playground() -> None:
                 page.get_by_label("Nudge the bias by").fill("1")
                 page.get_by_label("Make the bias larger").click()
                 page.wait_for_selector(".peek .nudged:not([hidden])")
-                picture = page.locator("#network").screenshot()
+                picture = page.locator(".hero").screenshot()
             _save_small(picture, IMAGES / f"{name}.png")
         browser.close()
         server.shutdown()
