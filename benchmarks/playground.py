@@ -124,9 +124,7 @@ def _frames(goals: Goals, rounds: int, seconds: float) -> dict[str, Any]:
     table("the page; ms of the processor for a frame", heads, rows)
     print("   read, draw: scripts of the page, by the clock; all: server and Chromium's processes")
     loads = [run["load"] for one in results.values() for run in one["runs"]]
-    print(
-        f"   load meanwhile: {min(loads):.1f} to {max(loads):.1f}; others take from the core above 1"
-    )
+    print(f"   load meanwhile: {min(loads):.1f} to {max(loads):.1f} (0 is an idle machine)")
     goals.other("frames a second, 2-8-8-2, one core", results["2-8-8-2, 1 core"]["frames_a_second"])
     goals.print()
     return results

@@ -20,7 +20,8 @@ from tests.playground.talking import waited
 
 # What arrives, before the page has changed anything about it.
 LISTEN = """
-const note = (frame) => { if (frame && frame.network) { window.latest = frame; } };
+const note = (frame) => {  // an answer may overtake an event
+  if (frame && frame.network && !(frame.number < window.latest?.number)) window.latest = frame; };
 const parse = JSON.parse, json = Response.prototype.json;
 JSON.parse = (...given) => { const found = parse(...given); note(found); return found; };
 Response.prototype.json = async function () {
