@@ -192,12 +192,12 @@ class Branch:
     what: str
     schedule: Schedule
     last: int
-    kept: dict[int, tuple[LaneState, ...]] = field(default_factory=dict)
+    kept: dict[int, tuple[LaneState, ...]] = field(default_factory=dict, repr=False)
     spacing: int = 64
-    digests: dict[int, bytes] = field(default_factory=dict)
-    curve: dict[int, list[dict[str, float | None]]] = field(default_factory=dict)
+    digests: dict[int, bytes] = field(default_factory=dict, repr=False)
+    curve: dict[int, list[dict[str, float | None]]] = field(default_factory=dict, repr=False)
     every: int = 1
-    stops: dict[int, int] = field(default_factory=dict)
+    stops: dict[int, int] = field(default_factory=dict, repr=False)
     size: int = 0
     stopped: tuple[int | None, ...] = ()
 

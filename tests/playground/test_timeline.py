@@ -428,3 +428,11 @@ def test_a_timeline_needs_only_settings_and_data():
     other = Timeline(session.settings, session.data)
     assert other.advance(30) == session.step(30) == 30
     assert other.digest() == session.timeline.digest()
+
+
+def test_branches_are_shown_without_their_states():
+    session = session_of()
+    session.step(200)
+    shown = repr(session.timeline.branches)
+    assert "last=200" in shown
+    assert len(shown) < 2000
