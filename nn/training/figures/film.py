@@ -71,6 +71,7 @@ class Film:
         self.numbers = [number for number in sorted(record.states) if number <= last]
         if best in record.states and self.numbers[-1] != best:
             self.numbers.append(best)
+        self._maps: list[Artist] = []
         self._moving: list[Artist] = []
         self._borders: list[Any] = []
         with slides():
@@ -84,8 +85,9 @@ class Film:
         figure.clear()
         figure.set_dpi(_DPI)
         is_classes = self.scene.task == "classification"
-        count = len(np.unique(self.scene.targets)) + 1 if is_classes else 2
-        key_height = _ROW_OF_KEY * -(-(count + len(self.history.parts()) + 1) // 2)
+        entries = len(np.unique(self.scene.targets)) + 1 if is_classes else 2
+        entries += len(self.history.parts()) + 1
+        key_height = _ROW_OF_KEY * -(-entries // 2)  # in two columns
         panels = figure.subplot_mosaic(
             [["map", "curve"], ["map", "key"]],
             width_ratios=[1.2, 1.0],
@@ -98,7 +100,7 @@ class Film:
         self.map.set_xlabel(names[0])
         if len(names) > 1:
             self.map.set_ylabel(names[1])
-        if self.scene.task == "classification":
+        if is_classes:
             self._build_regions()
         elif len(names) > 1:
             self._build_values()
@@ -122,6 +124,7 @@ class Film:
             interpolation="bilinear",
             zorder=0,
         )
+        self._maps.append(self.image)
         self.map.set_xlim(left, right)
         self.map.set_ylim(low, high)
 
@@ -324,23 +327,20 @@ class Film:
         canvas = FigureCanvasAgg(self.figure)
         titles = [self.map.title, self.curve.title]
         above = [*self.map.spines.values(), *titles]  # a map would hide half of the frame
-        image = [self.image] if hasattr(self, "image") else []
-        for artist in (*image, *self._moving, *above):
+        for artist in (*self._maps, *self._borders, *self._moving, *above):
             artist.set_animated(True)
-        for one in self._borders:
-            one.set_animated(True)
         try:
             canvas.draw()  # type: ignore[no-untyped-call]
             ground = canvas.copy_from_bbox(self.figure.bbox)  # type: ignore[no-untyped-call]
             for place in range(len(self.numbers)) if places is None else places:
                 self.show_frame(place)
                 canvas.restore_region(ground)  # type: ignore[no-untyped-call]
-                for artist in (*image, *self._borders, *self._moving, *above):
+                for artist in (*self._maps, *self._borders, *self._moving, *above):
                     self.figure.draw_artist(artist)
                 pixels: Any = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
                 yield np.asarray(pixels)[..., :3].copy()
         finally:
-            for artist in (*image, *self._moving, *above):
+            for artist in (*self._maps, *self._moving, *above):
                 artist.set_animated(False)
 
     def show_frame(self, place: int) -> None:
