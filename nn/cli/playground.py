@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def _add_playground(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="?", metavar="data.csv", help="a table to train on")
-    parser.add_argument("--label", metavar="NAME", help="column to predict (the last one)")
+    parser.add_argument(
+        "--label", metavar="NAME", help="column to predict (label, class ...; or last)"
+    )
     parser.add_argument("--features", metavar="A,B", help="columns to predict from (all others)")
     parser.add_argument("--port", type=whole, default=0, help="0 chooses a free one (0)")
     parser.add_argument("--state", default="", metavar="TEXT", help="what an address has behind #")

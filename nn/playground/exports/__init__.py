@@ -52,7 +52,7 @@ def write(session: Session, kind: str) -> tuple[str, str, bytes]:
     >>> session = Session.open("data=circles&hidden=4tanh&step=20")
     >>> name, media_type, content = write(session, "python")
     >>> name, content.decode().splitlines()[-2][:30]
-    ('circles-20.py', '#     nn.save_state("network.saf')
+    ('circles-20.py', '#     nn.save_state("network.s')
     """
     if kind not in KINDS:
         raise ValueError(f"export: {kind!r}, expected one of {', '.join(KINDS)}")
