@@ -202,7 +202,7 @@ def _labels(column: Column) -> tuple[Array, tuple[str, ...]]:
             f"data csv: the label {column.name!r} has {column.distinct} different "
             f"{'value' if column.distinct == 1 else 'values'}, expected "
             f"2 to {_MOST_CLASSES} classes, or numbers for a regression; keep the rows of 2 to "
-            f"{_MOST_CLASSES} classes, or choose another column"
+            f"{_MOST_CLASSES} classes, choose another column, or rename this one"
         )
     found, codes = np.unique(column.values, return_inverse=True)
     texts = column.texts or tuple(f"{value:g}" for value in found)
