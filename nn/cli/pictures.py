@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.atomic_file import check_writable_folder, write_atomically
 
 from ..by_hand.compare import compare_gradients, manual_gradients
 from ..loss import classification_loss
@@ -118,6 +118,7 @@ def _stepper(options: argparse.Namespace) -> int:
     """
     network, x, labels = network_and_batch(options)
     page = stepper_of(network, x, labels, options.learning_rate)
+    check_writable_folder(Path(options.out).parent)
     frames = None if options.frames is None else page.export(options.frames)
     say(f"written: {page.save(Path(options.out))}; open it in a browser")
     if frames is not None:

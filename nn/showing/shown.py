@@ -80,13 +80,23 @@ class ShownStep(str):
         -------
         pathlib.Path
             The path of the program.
+
+        Raises
+        ------
+        ValueError
+            If the path is a folder, or that of the weights.
+        OSError
+            If the files cannot be written.
         """
         from safetensors.numpy import save
 
         path = Path(path)
+        weights = path.with_name("weights.safetensors")
+        if path == weights or path.is_dir():
+            raise ValueError(f"{str(path)!r} cannot be a program; name a file such as 'step.py'")
         check_writable_folder(path.parent)
         data = save({name: array.copy(order="C") for name, array in self.weights.items()})
-        write_atomically(path.with_name("weights.safetensors"), data)
+        write_atomically(weights, data)
         return write_atomically(path, self.program)
 
     def _repr_html_(self) -> str:

@@ -231,6 +231,13 @@ def test_arguments_are_checked():
         show_as(mlp(), "numpy", loss=3)
 
 
+@pytest.mark.parametrize("name", ["", "weights.safetensors"])
+def test_a_path_that_cannot_be_a_program_is_an_error_before_anything_is_written(name, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be a program; name a file such as 'step\.py'"):
+        show_as(mlp(), "numpy").save(tmp_path / name)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_folder_that_does_not_exist_is_an_error_before_anything_is_written(tmp_path):
     with pytest.raises(OSError, match="missing"):
         show_as(mlp(), "numpy").save(tmp_path / "missing" / "step.py")

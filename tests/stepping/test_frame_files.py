@@ -211,7 +211,7 @@ def test_an_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
+    with pytest.raises(FileNotFoundError, match="this folder does not exist; create it first"):
         exported(scalars(), tmp_path / "a" / "b")
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(NotADirectoryError, match="is a file, expected a folder"):
@@ -240,3 +240,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "slides in slides, and slides/animation.gif" in "".join(capsys.readouterr())
     assert Path("slides", "frame-001.svg").exists()
     assert Path("stepper.html").exists()
+
+
+def test_the_command_checks_both_places_before_it_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["stepper", "--structure", "2,2,2", "--rows", "1", "--frames", "slides"]
+    assert cli.main([*words, "--out", "missing/stepper.html"]) != 0
+    assert "this folder does not exist" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -332,7 +332,7 @@ def test_what_cannot_be_filmed(tmp_path):
         history.film(tmp_path / "film.mp4")
     with pytest.raises(ValueError, match="frames must be one of png, svg, pdf, got 'jpg'"):
         history.film(tmp_path / "frames", frames="jpg")
-    with pytest.raises(FileNotFoundError, match="is not a folder"):
+    with pytest.raises(FileNotFoundError, match="this folder does not exist; create it first"):
         history.film(tmp_path / "no" / "film.gif")
     assert list(tmp_path.iterdir()) == []
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, tostring
 
-from ..atomic_file import write_atomically
+from ..atomic_file import check_writable_folder, write_atomically
 from ..drawing.svg_figure import letters_without_glyph, svg_figure
 from ..figure_files import figure_bytes
 from ..palette import theme_named
@@ -322,11 +322,9 @@ def _list(
 def _known_files(folder: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
     """Return what an earlier export wrote; refuse to replace any other file."""
     if not folder.exists():
-        if not folder.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {str(folder.parent)!r}; create it first")
+        check_writable_folder(folder.parent)
         return {}
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{str(folder)!r} is a file, expected a folder for the frames")
+    check_writable_folder(folder)
     known = _read_list(folder / LIST)
     for name in wanted:
         path = folder / name

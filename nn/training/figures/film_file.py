@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_edu.atomic_file import write_atomically
+from tinygrad_edu.atomic_file import check_writable_folder, write_atomically
 from tinygrad_edu.figure_files import figure_bytes
 
 from ... import figure_style as style
@@ -43,7 +43,7 @@ def check_film(path: Path, stills: str) -> None:
     ValueError
         For another ending.
     OSError
-        If the folder does not exist.
+        If the folder does not exist, or takes no files.
 
     Examples
     --------
@@ -56,8 +56,7 @@ def check_film(path: Path, stills: str) -> None:
             f"a film cannot be written to {path.name!r}; end the name in {', '.join(_MOVING)} "
             "(animated), or name a folder for single frames"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent} is not a folder; make it first")
+    check_writable_folder(path if path.is_dir() else path.parent)
 
 
 def save_film(film: Film, path: Path, stills: str = "png") -> Path:
