@@ -363,18 +363,13 @@ class Session:
         """Train on points that were drawn: x, y and class; a new run begins."""
         self.change({"data": {"name": "drawn", "drawn": points}})
 
-    def load_table(self, table: Table) -> list[dict[str, Any]]:
-        """Train on a table; a new run begins.
+    def load_table(self, table: Table) -> None:
+        """Train on a table, on its usual columns; a new run begins.
 
         Parameters
         ----------
         table : Table
             What `read_table` returned.
-
-        Returns
-        -------
-        list of dict
-            The name of each column, its kind, and how many different values it has.
         """
         before, self.table = self.table, table
         try:
@@ -382,8 +377,6 @@ class Session:
         except ValueError:
             self.table = before
             raise
-        columns: list[dict[str, Any]] = table.to_json()["columns"]
-        return columns
 
     # What it shows ---------------------------------------------------------------------------
 

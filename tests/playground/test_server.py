@@ -383,7 +383,7 @@ def test_a_table_is_uploaded(training):
     headers = {"Content_Type": "text/csv", "X_Name": "m%C3%BCll.csv"}
     status, found = training.post(target, table, **headers)
     assert (status, found["csv"]["file"], found["csv"]["rows"]) == (200, "müll.csv", 30)
-    assert [column["name"] for column in found["columns"]] == ["size", "größe", "kind"]
+    assert [column["name"] for column in found["csv"]["columns"]] == ["size", "größe", "kind"]
     assert found["frame"]["settings"]["data"]["label"] == "kind"
     for wrong in (b"", b"a,b\n1,x\n", b"\xff\xfe\x00", table + b"1,2\n"):
         status, error = training.post(target, wrong, **headers)

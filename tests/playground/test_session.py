@@ -110,9 +110,9 @@ def test_a_link_to_a_table():
     text = "a,b b,kind\n" + "".join(f"{i},{i * i % 7},{'xyz'[i % 3]}\n" for i in range(40))
     table = read_table(text, "my, table.csv")
     session = Session()
-    columns = session.load_table(table)
-    assert [column["name"] for column in columns] == ["a", "b b", "kind"]
-    assert session.choices["csv"]["file"] == "my, table.csv"
+    session.load_table(table)
+    csv = session.choices["csv"]
+    assert (csv["file"], csv["label"], csv["features"]) == ("my, table.csv", "kind", ["a", "b b"])
     session.step(20)
     copy = Session.open(session.state, table)
     assert copy.timeline.digest() == session.timeline.digest()

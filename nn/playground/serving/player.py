@@ -100,12 +100,11 @@ class Player:
         return self.run(lambda: task(self._session))
 
     def load_table(self, table: Table) -> dict[str, Any]:
-        """Begin a new run on a table; return its columns and the frame."""
+        """Begin a new run on a table; return what can be chosen of it, and the frame."""
 
         def load() -> dict[str, Any]:
-            columns = self._session.load_table(table)
-            csv = self._session.choices["csv"]
-            return {"columns": columns, "csv": csv, "frame": self._frame(True)}
+            self._session.load_table(table)
+            return {"csv": self._session.choices["csv"], "frame": self._frame(True)}
 
         return self.run(load, overtakes=True)
 
