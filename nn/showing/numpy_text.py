@@ -118,7 +118,7 @@ class Layout:
         textbook: dict[str, tuple[str, str]] = getattr(network, "textbook_names", dict)()
         # A chain with the textbook's names explains itself.
         modules = [] if textbook else network.named_modules()
-        self._titles = {path: f"# {path}: {module!r}" for path, module in modules if path}
+        self._titles = {p: " ".join(f"# {p}: {m!r}".split()) for p, m in modules if p}
         _check_alike(one, two)
         self.one, self.two, self._rows = one, two, rows
         self.constants = Constants(rows)

@@ -65,7 +65,9 @@ def polished(lines: list[str]) -> list[str]:
 
 
 def wrapped(line: str) -> list[str]:
-    """Break a line that is too long within its last brackets."""
+    """Break a line that is too long within its last brackets; cut a comment."""
+    if len(line) > WIDTH and line.lstrip().startswith("#"):
+        return [f"{line[: WIDTH - 1]}…"]
     if len(line) <= WIDTH or line[-1] not in ")]":
         return [line]
     depth, commas = 0, []

@@ -157,6 +157,7 @@ def _check_parameters(network: Module) -> None:
     for path, parameter in network.named_parameters():
         if getattr(parameter, "_hooks", None):
             raise ShowError(f"{path} has a gradient hook, which has no text; remove it")
+    for path in (*dict(network.named_parameters()), *dict(network.named_modules())):
         if not path.isprintable() or set(path) & {'"', "\\"}:
             raise ShowError(f"the name {path!r} cannot be written in a text; rename the layer")
     if not any(parameter.requires_grad for parameter in network.parameters()):

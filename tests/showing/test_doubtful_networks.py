@@ -247,6 +247,22 @@ def replaced():
     return network
 
 
+def described():
+    """Make a network with a layer whose description is too long for a comment."""
+    convolution = nn.Conv2d(
+        *(4, 8, 1),
+        stride=2,
+        padding=1,
+        dilation=2,
+        groups=4,
+        bias=False,
+        padding_mode="replicate",
+        generator=np.random.default_rng(1),
+    )
+    last = nn.Linear(32, 3, generator=np.random.default_rng(1))
+    return nn.Sequential(nn.Unflatten(1, (4, 1, 1)), convolution, nn.Flatten(), last)
+
+
 SHOWN = {
     "class F": (F, LANGUAGES),
     "tuple": (Chosen, [NUMPY]),
@@ -261,6 +277,7 @@ SHOWN = {
         LANGUAGES,
     ),
     "replaced": (replaced, LANGUAGES),
+    "described in several lines": (described, [NUMPY]),
 }
 
 
