@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .choices import ACTIVATIONS, DATA, LIMITS, OPTIMIZERS
@@ -146,22 +147,14 @@ def read_state(text: str) -> State:
         raise ValueError(f"the address has {len(text)} letters, expected {LIMITS['state']} at most")
     given: dict[str, str] = {}
     changes: list[str] = []
-    known = (
-        *DataSettings.__dataclass_fields__,
-        "data",
-        "hidden",
-        *_CHANGING,
-        "seed",
-        "step",
-        "lane",
-    )
+    known = ("data", *_DATA, "hidden", *_CHANGING, "seed", "change", "step", "lane")
     for part in text.removeprefix("#").split("&") if text.removeprefix("#") else []:
         key, _, value = part.partition("=")
         value = urllib.parse.unquote(value)
         if key == "change":
             changes.append(value)
-        elif key == "name" or key not in known:
-            raise ValueError(f"address: {key[:40]!r} is unknown, expected {', '.join(known[1:])}")
+        elif key not in known:
+            raise ValueError(f"address: {key[:40]!r} is unknown, expected {', '.join(known)}")
         elif key in given:
             raise ValueError(f"address: {key} is there twice; write it once")
         else:
@@ -181,22 +174,20 @@ def read_state(text: str) -> State:
 
 
 def _data(given: Mapping[str, str]) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key, value in given.items():
-        if key == "data":
-            data["name"] = value
-        elif key in ("points", "classes", "noise", "test"):
-            data[key] = _float(key, value)
-        elif key in ("label", "file", "digest"):
-            data[key] = value
-        elif key == "features":
-            # Each name is quoted in addition, so that it may have a comma.
-            listed = value.split(",") if value else []
-            data[key] = [urllib.parse.unquote(name) for name in listed]
-        elif key == "drawn":
-            points = [point.split(",") for point in value.split(";")] if value else []
-            data[key] = [[_float("drawn", text) for text in point] for point in points]
+    data = {key: read(given[key]) for key, read in _DATA.items() if key in given}
+    if "data" in given:
+        data["name"] = given["data"]
     return {"data": data} if data else {}
+
+
+def _features(value: str) -> list[str]:
+    # Each name is quoted in addition, so that it may have a comma.
+    return [urllib.parse.unquote(name) for name in value.split(",")] if value else []
+
+
+def _drawn(value: str) -> list[list[float]]:
+    points = [point.split(",") for point in value.split(";")] if value else []
+    return [[_float("drawn", text) for text in point] for point in points]
 
 
 def _hidden(value: str) -> list[dict[str, Any]]:
@@ -228,14 +219,6 @@ def _optimizers(value: str) -> list[dict[str, Any]]:
 
 def _numbers(value: str) -> list[float]:
     return [_float("frozen", part) for part in value.split(",")] if value else []
-
-
-_CHANGING: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "frozen": ("frozen", _numbers),
-    "opt": ("optimizers", _optimizers),
-    "batch": ("batch", lambda value: _float("batch", value)),
-    "l2": ("l2", lambda value: _float("l2", value)),
-}
 
 
 def _values(given: Mapping[str, str]) -> dict[str, Any]:
@@ -291,3 +274,20 @@ def _float(name: str, text: str) -> float:
 
 def _whole(name: str, text: str, least: int, most: int) -> int:
     return whole(name, _float(name, text), least, most)
+
+
+# What reads the text of each key -------------------------------------------------------------
+
+_DATA: dict[str, Callable[[str], Any]] = {
+    **{key: partial(_float, key) for key in ("points", "classes", "noise", "test")},
+    **dict.fromkeys(("label", "file", "digest"), str),
+    "features": _features,
+    "drawn": _drawn,
+}
+_CHANGING: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "frozen": ("frozen", _numbers),
+    "opt": ("optimizers", _optimizers),
+    "batch": ("batch", partial(_float, "batch")),
+    "l2": ("l2", partial(_float, "l2")),
+}
+"""What may change within a run, with the name of its setting."""
