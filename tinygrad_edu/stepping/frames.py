@@ -80,8 +80,9 @@ class Frames:
     def __repr__(self) -> str:
         kinds = [name for name in FORMATS if getattr(self, name)]
         kinds += [self.animation.name] if self.animation else []
+        count = f"{len(self)} frame" + "s" * (len(self) != 1)
         return (
-            f"Frames({len(self)} frames in {str(self.folder)!r}: {', '.join(kinds)}; "
+            f"Frames({count} in {str(self.folder)!r}: {', '.join(kinds)}; "
             f"letters of the graph: {self.letters:.1%} of the height)"
         )
 
