@@ -61,6 +61,7 @@ def opened(context, address, state=""):
     """Open the page in a tab, with the state that stands behind # of an address."""
     page = watched(context)
     watch_the_policy(page)
+    page.set_default_timeout(15_000)
     page.add_init_script(LISTEN)
     page.goto(f"{address.partition('#')[0]}#{state}" if state else address)
     page.wait_for_selector("body.ready")
@@ -73,7 +74,7 @@ def latest(page, what):
     return page.evaluate(f"window.latest.{what}")
 
 
-def until(page, condition, seconds=10):
+def until(page, condition, seconds=15):
     """Wait until an expression holds; the page's policy forbids Playwright's own way."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(condition):
