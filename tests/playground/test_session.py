@@ -77,7 +77,7 @@ def act(session, name, value):
         session.seek(branch.number, branch.at + int(value * (branch.last - branch.at)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     data=st.sampled_from(["circles", "moons", "hills"]),
     activation=ACTIVATIONS,
