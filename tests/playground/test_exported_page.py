@@ -366,6 +366,24 @@ def test_a_column_of_text_is_a_choice(visit, files):
         assert shown == f"{session.data.classes[best]}, {share} %"
 
 
+def test_numbers_of_a_narrow_range_differ(visit, files):
+    """Four digits would show 1000000 for all of them."""
+    rows = [f"{1e6 + k % 7},{-1e-9 * (k % 5)},{k % 3},{2e5 + k % 11 / 2}" for k in range(40)]
+    session = Session.open("data=csv", read_table("\n".join(["a,b,c,y", *rows, ""]), "narrow.csv"))
+    session.step(20)
+    (files / "narrow.html").write_bytes(write(session, "html")[2])
+    page = visit("narrow")
+    ends = page.locator("#numbers small").all_inner_texts()
+    assert ends == ["1000000 to 1000006", "-4e-9 to 0", "0 to 2"]
+    low, high = page.locator("#bars .limits span").all_inner_texts()
+    assert (low, high) == ("200000", "200005")
+    page.fill("#value-0", "1000002.5")
+    answer = float(page.locator("#answer").inner_text().removeprefix("y = "))
+    row = [float(page.input_value(f"#value-{i}")) for i in range(3)]
+    wanted = session.predict(row)["value"]
+    assert answer == pytest.approx(wanted, abs=1e-2)
+
+
 def test_the_page_says_when_the_network_is_not_sure(visit):
     page = visit("linear")
     doubts = page.evaluate("""() => [[0.5, 0.3, 0.1, 0.06, 0.04], [0.7, 0.2, 0.05, 0.03, 0.02]].map(

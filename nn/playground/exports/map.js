@@ -79,7 +79,7 @@ function map() {
       const ramp = element("canvas", "ramp"), { low, high, name } = model.target;
       paint(ramp, 64, 1, (n) => [low + (high - low) * n / 63]);
       const line = element("span");
-      line.append(`${name} ${short(low)}`, ramp, short(high));
+      line.append(`${name} ${short(low, model.target)}`, ramp, short(high, model.target));
       root.append(line);
       return;
     }
@@ -112,8 +112,8 @@ function map() {
 
   [["across", across], ["up", up]].forEach(([name, axis], i) => {
     get(`${name}-name`).textContent = i ? `↑ ${axis.name}` : `${axis.name} →`;
-    get(`${name}-low`).textContent = short(axis.low);
-    get(`${name}-high`).textContent = short(axis.high);
+    get(`${name}-low`).textContent = short(axis.low, axis);
+    get(`${name}-high`).textContent = short(axis.high, axis);
   });
   const repaint = () => {
     readInks();

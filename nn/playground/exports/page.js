@@ -27,7 +27,14 @@ function element(kind, name = "", text = "") {
 
 const percent = (share) => (share < 0.9995 && share > 0.9945 ? "> 99 %"
   : share > 0 && share < 0.0055 ? "< 1 %" : `${Math.round(100 * share)} %`);
-const short = (value) => String(Number(value.toPrecision(4)));
+// Four digits of the range: numbers from 999990 to 1000010 need more than four to differ, and what
+// rounding left of a 0 is none.
+const short = (value, { low, high } = { low: 0, high: 0 }) => {
+  if (Math.abs(value) < 1e-6 * (high - low)) { return "0"; }
+  const more = Math.floor(Math.log10(Math.abs(value) / (high - low)));
+  const digits = Number.isFinite(more) && high > low ? Math.min(15, Math.max(4, 4 + more)) : 4;
+  return String(Number(value.toPrecision(digits)));
+};
 
 let waiting = 0;
 // Speaking every step of a drag would never end.
@@ -56,7 +63,7 @@ function makeScale() {
   const line = element("li"), track = element("div", "track"), fill = element("div", "fill");
   const ends = element("div", "limits"), { low, high } = model.target;
   get("bars").classList.add("named");
-  ends.append(element("span", "", short(low)), element("span", "", short(high)));
+  ends.append(...[low, high].map((end) => element("span", "", short(end, model.target))));
   track.append(fill);
   line.append(track, ends);
   get("bars").append(line);
@@ -79,7 +86,7 @@ function show(answer, doubts) {
   const texts = [...doubts];
   let text = "–";
   if (answer !== null && isRegression) {
-    text = `${model.target.name} = ${short(answer[0])}`;
+    text = `${model.target.name} = ${short(answer[0], model.target)}`;
   } else if (answer !== null) {
     text = `${model.classes[best]}, ${percent(answer[best])}`;
     const second = answer.reduce((most, share, i) =>
@@ -97,8 +104,8 @@ function show(answer, doubts) {
 
 function outside(row) {
   return model.features.flatMap((feature, i) => (row[i] < feature.low || row[i] > feature.high
-    ? [`${feature.name} = ${short(row[i])} is outside of the training data, `
-      + `${short(feature.low)} to ${short(feature.high)}.`] : []));
+    ? [`${feature.name} = ${short(row[i], feature)} is outside of the training data, `
+      + `${short(feature.low, feature)} to ${short(feature.high, feature)}.`] : []));
 }
 
 function showRow(row) {
@@ -148,7 +155,8 @@ function makeNumber(line, i, row, changed) {
   slider.step = field.step = "any";
   slider.disabled = !(feature.low < feature.high);
   slider.setAttribute("aria-label", `${feature.name}, slider`);
-  label.append(" ", element("small", "", `${short(feature.low)} to ${short(feature.high)}`));
+  label.append(" ", element("small", "",
+    `${short(feature.low, feature)} to ${short(feature.high, feature)}`));
   line.append(label, slider, field);
   slider.addEventListener("input", () => { row[i] = Number(slider.value); changed(); });
   // A slider without steps would not move by the arrow keys in every browser.
@@ -170,7 +178,7 @@ function makeNumber(line, i, row, changed) {
   });
   return (typed) => {
     slider.value = String(row[i]);
-    if (i !== typed) { field.value = short(row[i]); }
+    if (i !== typed) { field.value = short(row[i], feature); }
   };
 }
 
