@@ -48,7 +48,13 @@ def explained_step(timeline: Timeline, branch: int, step: int, number: int) -> S
     lane = twin.lanes[number]
     network, optimizer = lane.copied()
     x, y = twin.batch()
-    batch = Tensor(x, name="x")
+    # Below the first layer that trains, nothing is recorded unless the input asks for a gradient;
+    # the page would begin in the middle of the network.
+    first_is_frozen = not network.parameters()[0].requires_grad
+    batch = Tensor(x, name="x", requires_grad=first_is_frozen)
+    title = f"Step {step + 1} of {lane.entry}: {len(x)} rows"
+    if first_is_frozen:
+        title += "; the frozen layers are shown too, up to the gradient of x, which no step needs"
     with np.errstate(all="ignore"):
         loss = loss_of(lane.problem, network(batch), y)
         return stepper(
@@ -57,7 +63,7 @@ def explained_step(timeline: Timeline, branch: int, step: int, number: int) -> S
             optimizer=optimizer,
             compare=_by_hand(lane.problem, network, x, y),
             names={"x": batch},
-            title=f"Step {step + 1} of {lane.entry}: {len(x)} rows",
+            title=title,
         )
 
 

@@ -16,7 +16,7 @@ from .module_texts import own_text, torch_text
 from .numpy_text import NumpyText, numpy_text
 from .polishing import wrapped
 from .recorded import same_bits
-from .shown import ShownStep
+from .shown import WEIGHTS, ShownStep
 from .three_functions import three_functions
 from .training_step import TrainingStep
 
@@ -84,7 +84,7 @@ def _main(given: TrainingStep, language: str) -> list[str]:
         'if __name__ == "__main__":  # ten steps on one batch of random numbers',
         "    from safetensors.numpy import load_file",
         "",
-        '    start(load_file("weights.safetensors"))',
+        f'    start(load_file("{WEIGHTS}"))',
         f"    x = {_random(given.x, 0)}",
         f"    labels = {_random(given.labels, 1)}",
         '    print(*(step(x, labels) for _ in range(10)), sep="\\n")',

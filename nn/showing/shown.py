@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.atomic_file import check_writable_folder, write_atomically
 
-__all__ = ["ShownStep"]
+__all__ = ["WEIGHTS", "ShownStep"]
+
+WEIGHTS = "weights.safetensors"
+"""The file from which a program reads its weights, unless another one is named."""
 
 
 class ShownStep(str):
@@ -24,12 +27,7 @@ class ShownStep(str):
     weights : dict of str to ndarray
         The parameters and buffers by path, weights as (in, out).
     ending : str
-        More lines, which take steps when the text is executed as a program.
-
-    Attributes
-    ----------
-    program : str
-        The text with these lines, as it is saved.
+        More lines, which take steps when the text is executed as a program. They read `WEIGHTS`.
 
     Examples
     --------
@@ -43,15 +41,28 @@ class ShownStep(str):
 
     language: str
     weights: dict[str, NDArray[Any]]
-
-    program: str
+    _ending: str
 
     def __new__(
         cls, text: str, language: str, weights: dict[str, NDArray[Any]], ending: str = ""
     ) -> ShownStep:
         shown = super().__new__(cls, text)
-        shown.language, shown.weights, shown.program = language, weights, text + ending
+        shown.language, shown.weights, shown._ending = language, weights, ending
         return shown
+
+    def program(self, weights: str = WEIGHTS) -> str:
+        """Return the text with the lines that run it.
+
+        Parameters
+        ----------
+        weights : str
+            The name of the file from which these lines read the weights.
+
+        Returns
+        -------
+        str
+        """
+        return self + self._ending.replace(WEIGHTS, weights)
 
     def run(self) -> types.ModuleType:
         """Run the text as a module, started with the weights.
@@ -91,13 +102,13 @@ class ShownStep(str):
         from safetensors.numpy import save
 
         path = Path(path)
-        weights = path.with_name("weights.safetensors")
+        weights = path.with_name(WEIGHTS)
         if path == weights or path.is_dir():
             raise ValueError(f"{str(path)!r} cannot be a program; name a file such as 'step.py'")
         check_writable_folder(path.parent)
         data = save({name: array.copy(order="C") for name, array in self.weights.items()})
         write_atomically(weights, data)
-        return write_atomically(path, self.program)
+        return write_atomically(path, self.program())
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -362,6 +362,16 @@ def test_a_step_in_numpy_is_the_next_step_of_the_session(state):
     assert all(found[key].tobytes() == np.asarray(expected[key]).tobytes() for key in found)
 
 
+def test_a_step_in_numpy_runs_next_to_the_exported_weights(tmp_path):
+    session = Session.open("data=moons&hidden=3tanh&step=5")
+    for kind in ("numpy", "safetensors"):
+        name, _, content = write(session, kind)
+        (tmp_path / name).write_bytes(content)
+    command = [sys.executable, "moons-5.numpy.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(done.stdout.split()) == 10
+
+
 def test_what_is_said_of_a_network_is_right(sessions):
     found = trained(sessions["everything"])
     about = dict(found.about)

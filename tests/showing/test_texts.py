@@ -236,7 +236,7 @@ def test_saved_text_runs_as_a_program(language, tmp_path):
     path = shown.save(tmp_path / "step.py")
     program = path.read_text("utf-8")
     assert program.startswith(shown)
-    assert program == shown.program
+    assert program == shown.program()
     done = subprocess.run(
         [sys.executable, path.name], cwd=tmp_path, check=True, capture_output=True, text=True
     )

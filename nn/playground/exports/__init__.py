@@ -56,11 +56,13 @@ def write(session: Session, kind: str) -> tuple[str, str, bytes]:
     """
     if kind not in KINDS:
         raise ValueError(f"export: {kind!r}, expected one of {', '.join(KINDS)}")
-    ending, media_type = KINDS[kind]
+    return _file_name(session, kind), KINDS[kind][1], _content(session, kind)
+
+
+def _file_name(session: Session, kind: str) -> str:
     # A name from a table would have to be quoted for a header and for a file system.
     name = "table" if session.settings.data.name == "csv" else session.settings.data.name
-    content = _content(session, kind)
-    return f"{name}-{session.timeline.step}.{ending}", media_type, content
+    return f"{name}-{session.timeline.step}.{KINDS[kind][0]}"
 
 
 def _content(session: Session, kind: str) -> bytes:
@@ -80,4 +82,4 @@ def _content(session: Session, kind: str) -> bytes:
         return page_of(trained(session)).encode()
     from .steps import step_of
 
-    return step_of(session, kind).encode()
+    return step_of(session, kind, _file_name(session, "safetensors")).encode()

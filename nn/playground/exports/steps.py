@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["step_of"]
 
 
-def step_of(session: Session, language: str) -> str:
+def step_of(session: Session, language: str, weights: str) -> str:
     """Write the step of the selected network.
 
     Parameters
@@ -26,6 +26,8 @@ def step_of(session: Session, language: str) -> str:
     session : Session
     language : str
         ``"numpy"`` or ``"torch"``.
+    weights : str
+        The name of the file with the weights, as it is exported.
 
     Returns
     -------
@@ -51,10 +53,10 @@ def step_of(session: Session, language: str) -> str:
     state = session.state
     lines = [
         f"# A step of the network of the playground at step {session.timeline.step}, with an empty",
-        "# memory of the optimizer. Its weights: export safetensors, as weights.safetensors.",
+        f"# memory of the optimizer. It reads its weights from {weights}: export safetensors, too.",
         *([f"# The state of the playground: #{state}"] if len(state) <= LONGEST_STATE else []),
     ]
-    return "\n".join([*lines, shown.program])
+    return "\n".join([*lines, shown.program(weights)])
 
 
 def _fresh_optimizer(session: Session) -> Optimizer:
