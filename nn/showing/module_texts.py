@@ -1,55 +1,26 @@
-"""Writes a training step in PyTorch and in tinygrad_edu: network, optimizer, and the loop's body.
+"""Writes a training step in PyTorch and in tinygrad_edu: the parts, and the body of the loop.
 
 Both texts have the same three functions as the text in NumPy. What a network looks like is in
-`network_text.py`.
+`network_text.py`, and an optimizer in `optimizer_text.py`.
 """
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 
-from .. import optim
 from ..bridges.pytorch import transposed_paths
 from ..layers.embedding import Embedding
 from .errors import ShowError
 from .forward_text import own_module
 from .network_text import NetworkText, rendered
+from .optimizer_text import optimizer_lines
 from .polishing import WIDTH
 from .three_functions import three_functions
 from .training_step import TrainingStep
 
-__all__ = ["optimizer_arguments", "own_text", "torch_text"]
-
-_OPTIMIZERS = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "NAdam"}
-
-
-def optimizer_arguments(optimizer: Any) -> str:
-    """Write the options of an optimizer that are not the default, and the learning rate.
-
-    Raises
-    ------
-    ShowError
-        If it has groups, or is not an optimizer of nn.
-    """
-    kind = type(optimizer)
-    if getattr(optim, kind.__name__, None) is not kind:
-        raise ShowError(
-            f"{kind.__name__} is an optimizer of your own, which only the text in numpy can write"
-        )
-    if len(optimizer.param_groups) > 1:
-        raise ShowError(
-            f"{kind.__name__} has {len(optimizer.param_groups)} groups of parameters, which only "
-            "the text in numpy can write"
-        )
-    usual = inspect.signature(kind).parameters
-    found = []
-    for name, value in optimizer.param_groups[0].plain().items():
-        if name == "lr" or value != usual[name].default:
-            found.append(f"{name}={value!r}")
-    return ", ".join(found)
+__all__ = ["own_text", "torch_text"]
 
 
 def _check_trained(given: TrainingStep) -> None:
@@ -133,7 +104,6 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     ending = "" if dtype == "float32" else f'.astype("{dtype}")'
     ending += "" if given.network.training else ".eval()"
     made = _network_lines(network, given, ending)
-    name = type(given.optimizer).__name__
     loss = _loss_call(given, given.loss.name, "network(x)", "labels")
     arrays = "arrays"
     if given.network.state_dict().keys() != given.state().keys():
@@ -141,7 +111,7 @@ def own_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     start = [
         "global optimizer",
         f"network.load_state_dict({arrays})",
-        f"optimizer = nn.{name}(network.parameters(), {optimizer_arguments(given.optimizer)})",
+        *optimizer_lines(given, "tinygrad_edu"),
     ]
     weights = [
         "parts = [*network.named_parameters(), *network.named_buffers()]",
@@ -178,12 +148,7 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
     """Return the lines of the imports, and of the program, in PyTorch."""
     _check_trained(given)
     _check_loss(given, "PyTorch")
-    name = type(given.optimizer).__name__
-    options = optimizer_arguments(given.optimizer)
-    if name not in _OPTIMIZERS:
-        raise ShowError(
-            f"{name} has no text in PyTorch; known are {', '.join(sorted(_OPTIMIZERS))}"
-        )
+    optimizer = optimizer_lines(given, "torch")
     network = NetworkText("torch", own_module)
     dtype = _dtype(given)
     if dtype not in ("float32", "float64"):
@@ -204,7 +169,7 @@ def torch_text(given: TrainingStep) -> tuple[list[str], list[str]]:
         "global optimizer",
         f"state = {{name: torch.tensor({array}) for name, array in arrays.items()}}",
         "network.load_state_dict(state)",
-        f"optimizer = torch.optim.{name}(network.parameters(), {options})",
+        *optimizer,
     ]
     weights = [
         "state = network.state_dict()",

@@ -93,10 +93,16 @@ def numpy_text(given: TrainingStep) -> NumpyText:
 def _check_first_step(given: TrainingStep) -> None:
     """Refuse optimizers whose first step has another formula: a text has one for all steps."""
     name = type(given.optimizer).__name__
-    if any(group.plain().get("dampening") for group in given.optimizer.param_groups):
+    groups = [group.plain() for group in given.optimizer.param_groups]
+    if any(group.get("dampening") for group in groups):
         raise ShowError(
             f"{name} with dampening computes its first step differently, so it has no text in "
             "numpy; use dampening=0, or write the step in tinygrad_edu"
+        )
+    if any(group.get("initial_accumulator_value") for group in groups):
+        raise ShowError(
+            f"{name} with an initial_accumulator_value has no text in numpy, where memory starts "
+            "at 0; use initial_accumulator_value=0, or write the step in tinygrad_edu"
         )
     if isinstance(given.optimizer, NAdam):
         raise ShowError(

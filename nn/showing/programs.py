@@ -1,10 +1,11 @@
 """Puts a text together from its parts, and runs it once to see that it computes the same.
 
-The parts are written in `numpy_text.py` and `module_texts.py`.
+The parts are written in `numpy_text.py`, `module_texts.py` and `optimizer_text.py`.
 """
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from .errors import ShowError
 from .helpers import HELPERS
 from .module_texts import own_text, torch_text
 from .numpy_text import NumpyText, numpy_text
-from .polishing import wrapped
+from .optimizer_text import described_options
+from .polishing import WIDTH, wrapped
 from .recorded import same_bits
 from .shown import WEIGHTS, ShownStep
 from .three_functions import three_functions
@@ -56,16 +58,14 @@ def _head(given: TrainingStep, language: str, rows: int | None) -> list[str]:
     name = type(given.network).__name__
     structure = getattr(given.network, "structure", None)
     name += f"({' -> '.join(map(str, structure))})" if structure else ""
-    optimizer = type(given.optimizer).__name__
-    options = given.optimizer.param_groups[0].plain()
-    shown = [f"{key}={value!r}" for key, value in options.items() if value or key == "lr"]
+    optimizer = f"{type(given.optimizer).__name__}({described_options(given.optimizer)})"
     count = "n" if rows is None else str(rows)
     batch = f"x: {_shape(given.x, count)}, labels: {_shape(given.labels, count)}"
     return [
         f'"""A training step of {name} in {_TITLES[language]}.',
         "",
         batch + f"; the loss is {given.loss.describe()},",
-        f"the optimizer {optimizer}({', '.join(shown)}).",
+        *textwrap.wrap(f"the optimizer {optimizer}.", WIDTH),
         '"""',
         "",
     ]

@@ -23,6 +23,7 @@ from nn.playground.tables import read_table
 
 from ..hostile_names import HOSTILE
 
+DECAYED = ["data=hills&l2=0.05", "data=circles&opt=Adam&l2=0.05&frozen=1"]
 # Runs all programs one after the other: starting Python for each would take most of the time.
 DRIVER = """
 import contextlib, io, json, runpy, sys, warnings
@@ -360,6 +361,40 @@ def test_a_step_in_numpy_is_the_next_step_of_the_session(state):
     found = names["weights"]()
     assert found.keys() == expected.keys()
     assert all(found[key].tobytes() == np.asarray(expected[key]).tobytes() for key in found)
+
+
+@pytest.mark.parametrize("state", DECAYED)
+def test_weights_decay_in_a_step_in_pytorch_and_biases_do_not(state):
+    text = write(Session.open(state), "torch")[2].decode()
+    compile(text, "torch", "exec")
+    assert (
+        """
+        {"params": [p["0.weight"], p["2.weight"], p["4.weight"]], "weight_decay": 0.05},
+        {"params": [p["0.bias"], p["2.bias"], p["4.bias"]]},
+"""
+        in text
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize("state", DECAYED)
+def test_a_step_in_pytorch_is_the_next_step_of_the_session(state):
+    pytest.importorskip("torch").set_num_threads(1)
+    session, undecayed = Session.open(state), Session.open(state.replace("&l2=0.05", ""))
+    names = {"__name__": "exported"}
+    exec(write(session, "torch")[2].decode(), names)
+    names["start"](session.lane.network.state_dict())
+    for _ in range(10):
+        names["step"](*session.timeline.batch())
+        session.step(1)
+        undecayed.step(1)
+    expected, other = (one.lane.network.state_dict() for one in (session, undecayed))
+    found = names["weights"]()
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], np.asarray(values), rtol=0, atol=2e-5)
+        if not name.startswith("0.") or "frozen" not in state:
+            assert np.abs(found[name] - np.asarray(other[name])).max() > 1e-4
 
 
 def test_a_step_in_numpy_runs_next_to_the_exported_weights(tmp_path):

@@ -229,7 +229,45 @@ FAMILIES = {
     ),
 }
 
+
+def halves(p, **options):
+    """Return two groups: weights, which have the options, and biases."""
+    return [{"params": list(p)[::2], **options}, {"params": list(p)[1::2]}]
+
+
+# Each option differs in some case, those of PyTorch's constructor that depend on each other too.
+IN_GROUPS = {
+    "sgd in groups": lambda p: nn.SGD(halves(p, weight_decay=0.05), lr=0.1),
+    "momenta in groups": lambda p: nn.SGD(halves(p, momentum=0.5, lr=0.02), lr=0.05, momentum=0.9),
+    "nesterov in groups": lambda p: nn.SGD(halves(p, momentum=0.5), 0.05, 0.9, nesterov=True),
+    "dampening in groups": lambda p: nn.SGD(
+        halves(p, dampening=0.3, nesterov=False), 0.05, 0.9, nesterov=True
+    ),
+    "adam in groups": lambda p: nn.Adam(
+        halves(p, betas=(0.8, 0.99), weight_decay=0.1, eps=1e-3), lr=0.01, amsgrad=True
+    ),
+    "amsgrad in groups": lambda p: nn.Adam(halves(p, amsgrad=True, maximize=True), lr=0.01),
+    "adamw in groups": lambda p: nn.AdamW(halves(p, weight_decay=0.2), lr=0.01, weight_decay=0.0),
+    "nadam in groups": lambda p: nn.NAdam(
+        halves(p, decoupled_weight_decay=True, momentum_decay=0.01), lr=0.01, weight_decay=0.1
+    ),
+    "rmsprop in groups": lambda p: nn.RMSprop(
+        halves(p, alpha=0.9, centered=True, weight_decay=0.1, momentum=0.5), lr=0.01
+    ),
+    "adagrad in groups": lambda p: nn.Adagrad(
+        halves(p, lr_decay=0.1, lr=0.02), lr=0.05, initial_accumulator_value=0.1
+    ),
+    "adadelta in groups": lambda p: nn.Adadelta(halves(p, rho=0.8), lr=0.5),
+    "a group for each parameter": lambda p: nn.Adam(
+        [
+            {"params": [q], "lr": lr}
+            for q, lr in zip(p, (0.01, 0.02, 0.01, 0.03, 0.01, 0.1), strict=True)
+        ]
+    ),
+    "groups without a difference": lambda p: nn.AdamW(halves(p, eps=1e-4), lr=0.01, eps=1e-4),
+}
 OPTIMIZERS = {
+    **IN_GROUPS,
     "sgd": lambda p: nn.SGD(p, lr=0.1),
     "momentum": lambda p: nn.SGD(p, lr=0.05, momentum=0.9),
     "nesterov": lambda p: nn.SGD(p, lr=0.05, momentum=0.9, nesterov=True),

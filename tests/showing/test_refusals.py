@@ -107,6 +107,12 @@ def in_groups(network):
     return nn.SGD([{"params": part, "lr": 0.1 + i} for i, part in enumerate(parts)], lr=0.1)
 
 
+def accumulators(network):
+    """Make an optimizer whose groups start with different sums."""
+    groups = [{"params": network.linear1.parameters(), "initial_accumulator_value": 0.1}]
+    return nn.Adagrad([*groups, {"params": network.linear2.parameters()}])
+
+
 def trained(network):
     """Make an optimizer that has taken a step."""
     optimizer = nn.SGD(network.parameters(), lr=0.1, momentum=0.9)
@@ -137,7 +143,8 @@ REFUSED = [  # the languages, what is shown, and what the message names
     ),
     ([TORCH, OURS], lambda: {"network": patched()}, "relu1 has a forward that was assigned"),
     ([TORCH, OURS], lambda: {"optimizer": half_trained}, "does not update all parameters"),
-    ([TORCH, OURS], lambda: {"optimizer": in_groups}, "2 groups"),
+    ([TORCH], lambda: {"optimizer": accumulators}, "values of initial_accumulator_value"),
+    ([NUMPY], lambda: {"optimizer": accumulators}, "with an initial_accumulator_value"),
     ([TORCH, OURS], lambda: {"optimizer": lambda n: Descent(n.parameters())}, "Descent"),
     ([TORCH], lambda: {"optimizer": lambda n: nn.Lion(n.parameters(), lr=0.1)}, "Lion"),
     (LANGUAGES, lambda: {"optimizer": trained}, "already taken steps"),

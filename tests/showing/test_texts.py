@@ -13,8 +13,8 @@ import pytest
 
 import nn
 from nn import show_as
-from nn.showing import LANGUAGES, ShowError, module_texts, network_text, programs
-from tests.showing.cases import FAMILIES, OPTIMIZERS, batch, engine_step, state_of
+from nn.showing import LANGUAGES, ShowError, network_text, optimizer_text, programs
+from tests.showing.cases import FAMILIES, IN_GROUPS, OPTIMIZERS, batch, engine_step, state_of
 
 STEPS = 10
 # What weights and losses of about 1 may differ by after ten steps in PyTorch. Batch normalisation
@@ -22,6 +22,7 @@ STEPS = 10
 TOLERANCES = {"float64": 1e-12, "float32": 2e-5}
 NADAM = 5e-9  # PyTorch keeps the product of its momenta in float32, whatever the parameters are
 IN_FLOAT64 = ["mlp relu", "binary", "batch norm", "convolution, maximum", "embedding", "attention"]
+NOT_IN_NUMPY = {"nadam", "dampening", "adagrad in groups"}
 NOT_IN_PYTORCH = {"causal attention"}
 
 
@@ -79,7 +80,7 @@ def test_text_computes_the_same_bits(family, dtype, language):
 @pytest.mark.parametrize("language", ["numpy", "tinygrad_edu"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizer_computes_the_same_bits(optimizer, language):
-    if (optimizer, language) == ("nadam", "numpy"):
+    if language == "numpy" and any(name in optimizer for name in NOT_IN_NUMPY):
         return  # refused, see test_refusals.py
     text, network, step = shown("mlp tanh", language, "float32", OPTIMIZERS[optimizer])
     found = differences(text.run(), network, step, "mlp tanh", "float32", sizes=(5, 8))
@@ -116,14 +117,14 @@ def test_pytorch_text(family, dtype, torch):
 def test_pytorch_optimizer(optimizer, torch):
     text, network, step = shown("mlp tanh", "torch", "float64", OPTIMIZERS[optimizer])
     found = differences(text.run(), network, step, "mlp tanh", "float64", sizes=(5, 8))
-    assert max(found.values()) <= (NADAM if optimizer == "nadam" else TOLERANCES["float64"]), found
+    assert max(found.values()) <= (NADAM if "nadam" in optimizer else TOLERANCES["float64"]), found
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 def test_defaults_are_those_of_pytorch(torch):
     """A text leaves out arguments with the default."""
     pairs = [(getattr(nn, name), getattr(torch.nn, name)) for name in network_text._SAME]
-    pairs += [(getattr(nn, n), getattr(torch.optim, n)) for n in module_texts._OPTIMIZERS]
+    pairs += [(getattr(nn, n), getattr(torch.optim, n)) for n in optimizer_text._IN_TORCH]
     for ours, theirs in pairs:
         there = inspect.signature(theirs).parameters
         for name, parameter in inspect.signature(ours).parameters.items():
@@ -181,6 +182,21 @@ def test_planted_slip_in_pytorch_is_caught(right, wrong, torch):
     assert max(found.values()) > 1e-4
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize("language", ["tinygrad_edu", "torch"])
+def test_groups_that_are_exchanged_are_caught(language):
+    if language == "torch":
+        pytest.importorskip("torch")
+    text, network, step = shown("mlp tanh", language, "float64", IN_GROUPS["sgd in groups"])
+    wrong = str(text)
+    for part, other in ((".weight", ".swapped"), (".bias", ".weight"), (".swapped", ".bias")):
+        wrong = wrong.replace(f'{part}"]', f'{other}"]')
+    assert wrong != text
+    program = type(text)(wrong, language, text.weights).run()
+    found = differences(program, network, step, "mlp tanh", "float64", sizes=(5,))
+    assert max(found.values()) > 1e-4
+
+
 # How a text looks -------------------------------------------------------------------------------
 
 
@@ -217,14 +233,54 @@ def test_lines_are_short(family, language):
     assert "\n\n\n\n" not in text
 
 
+def test_groups_read_like_those_of_a_tutorial():
+    network = nn.MLP([2, 8, 2], "tanh", seed=0)
+    parts = {"weights": network.parameters()[::2], "biases": network.parameters()[1::2]}
+    groups = [
+        {"params": parts["weights"], "weight_decay": 0.05},
+        {"params": parts["biases"], "lr": 0.2},
+    ]
+    optimizer = nn.SGD(groups, lr=0.1, momentum=0.9)
+    for language, package in (("torch", "torch.optim"), ("tinygrad_edu", "nn")):
+        text = show_as(network, language, optimizer=optimizer)
+        assert (
+            f"""
+    p = dict(network.named_parameters())
+    groups = [
+        {{"params": [p["linear1.weight"], p["linear2.weight"]], "weight_decay": 0.05}},
+        {{"params": [p["linear1.bias"], p["linear2.bias"]], "lr": 0.2}},
+    ]
+    optimizer = {package}.SGD(groups, lr=0.1, momentum=0.9)
+"""
+            in text
+        )
+    for language in LANGUAGES:
+        text = show_as(network, language, optimizer=optimizer)
+        assert (
+            "\nthe optimizer SGD(lr=0.1 and 0.2, momentum=0.9, weight_decay=0.05 and 0.0).\n"
+            in text
+        )
+
+
+def test_equal_groups_are_written_as_one():
+    make = IN_GROUPS["groups without a difference"]
+    text = text_of("mlp tanh", "torch", "float64", make)
+    assert "torch.optim.AdamW(network.parameters(), lr=0.01, eps=0.0001)" in text
+
+
 RUFF = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
 
 
 @pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_ruff_would_change_nothing(language, tmp_path):
-    path = small_network(language).save(tmp_path / "step.py")
-    command = [RUFF, "format", "--diff", "--line-length", "100", "--isolated", str(path)]
+    small_network(language).save(tmp_path / "step.py")
+    if language != "numpy":
+        for number, make in enumerate(IN_GROUPS.values()):
+            text = text_of("mlp tanh", language, "float64", make)
+            assert max(map(len, text.splitlines())) <= 100
+            (tmp_path / f"groups{number}.py").write_text(text, "utf-8")
+    command = [RUFF, "format", "--diff", "--line-length", "100", "--isolated", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -12,7 +12,6 @@ from ..lane import build_optimizer
 from .python import LONGEST_STATE
 
 if TYPE_CHECKING:
-    from ...optim.optimizer import Optimizer
     from ..session import Session
 
 __all__ = ["step_of"]
@@ -39,14 +38,16 @@ def step_of(session: Session, language: str, weights: str) -> str:
         If the language cannot say what the network does.
     """
     x, y = session.timeline.batch()
+    lane = session.lane
+    optimizer = build_optimizer(lane.entry, lane.network, session.settings.l2)  # without a memory
     try:
         shown = show_as(
-            session.lane.network,
+            lane.network,
             language,
             x,
             y,
             loss="softmax_cross_entropy" if session.data.classes else "mse_loss",
-            optimizer=_fresh_optimizer(session),
+            optimizer=optimizer,
         )
     except ShowError as problem:
         raise ValueError(f"export {language}: {problem}; export python instead") from None
@@ -57,13 +58,3 @@ def step_of(session: Session, language: str, weights: str) -> str:
         *([f"# The state of the playground: #{state}"] if len(state) <= LONGEST_STATE else []),
     ]
     return "\n".join([*lines, shown.program(weights)])
-
-
-def _fresh_optimizer(session: Session) -> Optimizer:
-    """Make an optimizer with an empty memory; one group is enough without weight decay."""
-    lane, l2 = session.lane, session.settings.l2
-    if l2:
-        return build_optimizer(lane.entry, lane.network, l2)
-    group = lane.optimizer.param_groups[0]
-    options = {name: value for name, value in group.items() if name != "params"}
-    return type(lane.optimizer)(lane.network.parameters(), **options)
