@@ -290,7 +290,8 @@ class History:
             If the weights were not recorded: train with ``figures=["film"]``. They take the memory
             of the parameters for each epoch shown: 120 times 2.4 kB for 600 parameters.
         OSError
-            If the file cannot be written.
+            If the file cannot be written, or a single frame would replace a file that no film
+            wrote.
 
         Examples
         --------

@@ -1,5 +1,6 @@
 """Tests how frames are written: what is in the files, and that no other file is touched."""
 
+import hashlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from nn import cli
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, export_folder
 from tinygrad_edu.stepping import frames as frames_module
 from tinygrad_edu.stepping import stepper
 
@@ -183,7 +184,7 @@ def test_a_list_that_names_files_elsewhere_is_refused(tmp_path):
     other.write_text("mine", "utf-8")
     folder = tmp_path / "frames"
     folder.mkdir()
-    digest = frames_module._digest(b"mine")
+    digest = hashlib.sha256(b"mine").hexdigest()
     listed = {"written_by": "tinygrad_edu", "sha256": {"../other.svg": [digest]}}
     (folder / "frames.json").write_text(json.dumps(listed), "utf-8")
     with pytest.raises(FileExistsError, match="is not the list of an export"):
@@ -194,7 +195,7 @@ def test_a_list_that_names_files_elsewhere_is_refused(tmp_path):
 def test_an_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
     page = scalars()
     exported(page, tmp_path, theme="dark")
-    write, written = frames_module.write_atomically, []
+    write, written = export_folder.write_atomically, []
 
     def fails(path, data):
         if len(written) == 4:
@@ -202,7 +203,7 @@ def test_an_interrupted_export_can_be_repeated(tmp_path, monkeypatch):
         written.append(path)
         return write(path, data)
 
-    monkeypatch.setattr(frames_module, "write_atomically", fails)
+    monkeypatch.setattr(export_folder, "write_atomically", fails)
     with pytest.raises(OSError, match="the disk is full"):
         exported(page, tmp_path)
     monkeypatch.undo()

@@ -3,6 +3,7 @@ computed here from weights that a callback copied; its length, its end, and what
 """
 
 import contextlib
+import json
 import subprocess
 import sys
 
@@ -224,16 +225,52 @@ def test_fit_writes_the_film_and_the_same_one_again(tmp_path):
 def test_single_frames(tmp_path):
     history, *_ = trained(epochs=1)
     folder = history.film(tmp_path / "frames")
-    assert sorted(p.name for p in folder.iterdir()) == ["film-001.png", "film-002.png"]
+    names = ["film-001.png", "film-002.png", "film.json"]
+    assert sorted(p.name for p in folder.iterdir()) == names
+    listed = json.loads((folder / "film.json").read_text("utf-8"))
+    assert listed["frames"] == [{"epoch": i, "files": [names[i]]} for i in range(2)]
     (folder / "mine.txt").write_text("stays")
     first = (folder / "film-001.png").read_bytes()
     film = Film(history.weights, history)
     save_film(film, folder)
-    assert len(list(folder.iterdir())) == 3
+    assert sorted(p.name for p in folder.iterdir()) == [*names, "mine.txt"]
     assert (folder / "film-001.png").read_bytes() == first
-    (folder / "film-003.png").write_text("of a longer film")
-    with pytest.raises(FileExistsError, match=r"has film-003\.png of a longer film; remove its"):
-        save_film(film, folder)
+
+
+@pytest.mark.usefixtures("small")
+def test_single_frames_of_a_longer_film_are_removed(tmp_path):
+    longer, shorter = (trained(epochs=epochs)[0] for epochs in (3, 1))
+    longer.film(tmp_path)
+    (tmp_path / "film-900.png").write_text("mine")
+    (tmp_path / "film-004.png").write_text("changed")
+    shorter.film(tmp_path)
+    kept = ["film-001.png", "film-002.png", "film-004.png", "film-900.png", "film.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == kept
+    assert (tmp_path / "film-004.png").read_text() == "changed"
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("how", ["foreign", "changed", "list"])
+def test_a_picture_that_no_film_wrote_is_never_replaced(how, tmp_path, monkeypatch):
+    history, *_ = trained(epochs=1)
+    if how == "changed":
+        history.film(tmp_path)
+    name = "film.json" if how == "list" else "film-002.png"
+    (tmp_path / name).write_text("mine")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    drawn = []
+    monkeypatch.setattr(film_file, "figure_bytes", lambda *_: drawn.append(1) or b"a picture")
+    problem = {
+        "foreign": "was not written by an export",
+        "changed": "was changed after the export",
+        "list": "is not the list of an export",
+    }[how]
+    with pytest.raises(
+        FileExistsError, match=rf"{name}' {problem}; move it, or choose another folder$"
+    ):
+        history.film(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert drawn == []
 
 
 @pytest.mark.usefixtures("small")
@@ -252,7 +289,7 @@ def test_all_frames_are_drawn_before_the_first_is_written(tmp_path, monkeypatch)
         history.film(tmp_path / "frames")
     assert list(tmp_path.iterdir()) == []
     drawn.extend("no more errors")
-    assert len(list(history.film(tmp_path / "frames").iterdir())) == 2
+    assert len(list(history.film(tmp_path / "frames").iterdir())) == 3
 
 
 @pytest.mark.usefixtures("small")

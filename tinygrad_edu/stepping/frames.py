@@ -1,15 +1,12 @@
 """Frames of a story for a lecture: numbered SVG and PDF files, and an animated one.
 
-`slide` draws them. Here options are checked, everything is made before anything is written, and a
-list in the folder names the files of an export: others are never replaced or removed.
+`slide` draws them. Here options are checked, and everything is made before anything is written.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, tostring
 
-from ..atomic_file import check_writable_folder, write_atomically
 from ..drawing.svg_figure import letters_without_glyph, svg_figure
+from ..export_folder import check_export, write_export
 from ..figure_files import figure_bytes
 from ..palette import theme_named
 from .slide import Slides
@@ -129,11 +126,11 @@ def export_frames(
     target = Path(folder)
     names = {form: [f"frame-{n:03}.{form}" for n in range(1, len(steps) + 1)] for form in formats}
     wanted = [*chain(*names.values()), *filter(None, [animation])]
-    known = _known_files(target, wanted)
+    check_export(target, LIST, wanted)
     if "pdf" in formats or animation is not None:
         _warn_of_letters(slides, animation, formats)
     files = _made(slides, steps, names, animation, seconds, size)
-    _write(target, files, known, _list(story, steps, names, animation, files))
+    write_export(target, LIST, files, _list(story, steps, names, animation))
     return Frames(
         target,
         tuple(step + 1 for step in steps),
@@ -287,21 +284,13 @@ def _animated(images: Sequence[Image], ending: str, seconds: float) -> bytes:
     return stream.getvalue()
 
 
-# Writing ----------------------------------------------------------------------------------------
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def _list(
     story: Story,
     steps: Sequence[int],
     names: dict[str, list[str]],
     animation: str | None,
-    files: dict[str, bytes],
 ) -> dict[str, Any]:
-    """Describe the frames; the digests show later which files are unchanged."""
+    """Describe the frames."""
     frames = [
         {
             "step": step + 1,
@@ -311,81 +300,4 @@ def _list(
         }
         for place, step in enumerate(steps)
     ]
-    return {
-        "written_by": "tinygrad_edu",
-        "steps": len(story.steps),
-        "animation": animation,
-        "frames": frames,
-        "sha256": {name: [_digest(data)] for name, data in files.items()},
-    }
-
-
-def _known_files(folder: Path, wanted: Sequence[str]) -> dict[str, list[str]]:
-    """Return what an earlier export wrote; refuse to replace any other file."""
-    if not folder.exists():
-        check_writable_folder(folder.parent)
-        return {}
-    check_writable_folder(folder)
-    known = _read_list(folder / LIST)
-    for name in wanted:
-        path = folder / name
-        if not os.path.lexists(path):
-            continue
-        if name not in known:
-            problem = "was not written by an export"
-        elif not _is_ours(path, known[name]):
-            problem = "was changed after the export"
-        else:
-            continue
-        raise FileExistsError(f"{str(path)!r} {problem}; move it, or choose another folder")
-    return known
-
-
-def _read_list(path: Path) -> dict[str, list[str]]:
-    if not os.path.lexists(path):
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["written_by"] != "tinygrad_edu":
-            raise ValueError("it has another author")
-        known = {str(name): list(map(str, digests)) for name, digests in found["sha256"].items()}
-        if any(Path(name).name != name for name in known):
-            raise ValueError("it names files in other folders")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise FileExistsError(
-            f"{str(path)!r} is not the list of an export; move it, or choose another folder"
-        ) from problem
-    return known
-
-
-def _is_ours(path: Path, digests: Sequence[str]) -> bool:
-    return path.is_file() and not path.is_symlink() and _digest(path.read_bytes()) in digests
-
-
-def _write(
-    folder: Path, files: dict[str, bytes], known: dict[str, list[str]], listed: dict[str, Any]
-) -> None:
-    """Write all files, then remove those of an earlier export that are still as it wrote them.
-
-    The list goes first, with the old files, so that an export that is interrupted can be repeated.
-    """
-    folder.mkdir(exist_ok=True)
-    both = {name: list(digests) for name, digests in known.items()}
-    for name, digests in listed["sha256"].items():
-        both[name] = digests + both.get(name, [])
-    _write_list(folder, listed | {"sha256": both})
-    for name, data in files.items():
-        write_atomically(folder / name, data)
-    for name in _stale(folder, files, known):
-        (folder / name).unlink()
-    _write_list(folder, listed)
-
-
-def _stale(folder: Path, files: dict[str, bytes], known: dict[str, list[str]]) -> Iterator[str]:
-    for name, digests in known.items():
-        if name not in files and name != LIST and _is_ours(folder / name, digests):
-            yield name
-
-
-def _write_list(folder: Path, listed: dict[str, Any]) -> None:
-    write_atomically(folder / LIST, json.dumps(listed, indent=1, ensure_ascii=False) + "\n")
+    return {"steps": len(story.steps), "animation": animation, "frames": frames}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_edu.atomic_file import check_writable_folder, write_atomically
+from tinygrad_edu.export_folder import check_export, write_export
 from tinygrad_edu.figure_files import figure_bytes
 
 from ... import figure_style as style
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["check_film", "save_film"]
 
 _MOVING = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+_LIST = "film.json"
 _STILLS = ("png", "svg", "pdf")
 _COLOURS = 255  # of a GIF; one more means: as in the frame before
 
@@ -67,7 +69,8 @@ def save_film(film: Film, path: Path, stills: str = "png") -> Path:
     film : Film
         The film.
     path : Path
-        A file ``.gif``, ``.webp`` or ``.png``, or a folder for single frames, which is made.
+        A file ``.gif``, ``.webp`` or ``.png``, or a folder for single frames, which is made. In
+        it, ``film.json`` lists them; frames of an earlier film are replaced or removed.
     stills : {"png", "svg", "pdf"}
         The format of single frames.
 
@@ -79,24 +82,20 @@ def save_film(film: Film, path: Path, stills: str = "png") -> Path:
     Raises
     ------
     FileExistsError
-        If the folder has more frames already, which would follow those of this film.
+        If a single frame would replace a file that no film wrote, or that was changed since.
     """
     check_film(path, stills)
     if path.suffix.lower() in _MOVING and not path.is_dir():
         return write_atomically(path, _encoded(film, _MOVING[path.suffix.lower()]))
     names = [f"film-{place + 1:03}.{stills}" for place in range(len(film.numbers))]
-    old = {file.name for file in path.glob(f"film-[0-9][0-9][0-9].{stills}")} - set(names)
-    if old:
-        raise FileExistsError(
-            f"{path} has {min(old)} of a longer film; remove its frames, or name another folder"
-        )
-    drawn = []
-    for place in range(len(names)):
+    check_export(path, _LIST, names)
+    files = {}
+    for place, name in enumerate(names):
         film.show_frame(place)
-        drawn.append(figure_bytes(film.figure, stills))
-    path.mkdir(exist_ok=True)
-    for name, data in zip(names, drawn, strict=True):
-        write_atomically(path / name, data)
+        files[name] = figure_bytes(film.figure, stills)
+    epochs = zip(film.numbers, names, strict=True)
+    frames = [{"epoch": int(number), "files": [name]} for number, name in epochs]
+    write_export(path, _LIST, files, {"frames": frames})
     return path
 
 
