@@ -62,8 +62,8 @@ def show_as(
     Raises
     ------
     ShowError
-        If the step cannot be written in this language: random numbers, a function of your own that
-        has no counterpart, an optimizer that has taken steps.
+        If the step cannot be written in this language: random numbers, your own function
+        that has no counterpart, an optimizer that has taken steps.
 
     Examples
     --------

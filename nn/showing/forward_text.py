@@ -1,4 +1,4 @@
-"""Writes a module with a `forward` of its own as a class, if the method means the same there.
+"""Writes a module with its own `forward` as a class, if the method means the same there.
 
 Allowed are calls of submodules, arithmetic, indices, numbers, and the functions and methods of
 `_FUNCTIONS` and `_METHODS`. Anything else is refused by name, because a text that computes
@@ -55,12 +55,13 @@ def own_module(module: Module, path: str, network: NetworkText) -> Made:
         If its `forward` does something that has no text.
     """
     kind = type(module)
-    what = f"{path or 'the network'}, a {kind.__name__},"
+    what = f"{path or 'the network'}, of the class {kind.__name__},"
     for name, part in module._parts():
         if isinstance(part, Tensor) or "." in name:
+            kept = "in a list or a dictionary" if "." in name else "a tensor, as an attribute"
             raise ShowError(
-                f"{what} has {name} as a part of its own, which has no text in "
-                f"{network.language}; use layers as attributes, or write the step in numpy"
+                f"{what} has {name}, {kept}, which has no text in {network.language}; use layers "
+                "as attributes, or write the step in numpy"
             )
     lines = _Translation(module, what, network.language).lines()
     children = network.children(module, path)
@@ -104,7 +105,7 @@ class _Translation(ast.NodeTransformer):
         if hasattr(self._forward, "__wrapped__"):
             raise self._refusal("a forward method that is decorated")
         if type(self._module).__call__ is not Module.__call__:
-            raise self._refusal("a __call__ of its own")
+            raise self._refusal("its own __call__")
         body = [self._statement(s) for s in function.body if not _is_docstring(s)]
         written = [f"        {ast.unparse(ast.fix_missing_locations(s))}" for s in body]
         return [f"    def forward({', '.join(['self', *names[1:]])}):", *written]

@@ -90,7 +90,7 @@ def _quoted(value: Any) -> str:
 def _check_loss(given: TrainingStep, language: str) -> None:
     if not given.loss.name:
         raise ShowError(
-            f"the loss {given.loss.describe()} is a function of your own, which has no text in "
+            f"the loss {given.loss.describe()} is your own function, which has no text in "
             f"{language}; write the step in numpy, or use a loss of tinygrad_edu"
         )
 

@@ -1,7 +1,7 @@
 """Writes a network as the calls that make it, for PyTorch and for nn, from one table of layers.
 
 Layers have the same names and arguments in both, so the table lists only what differs. Modules with
-a `forward` of their own are written in `forward_text.py`. Weights are not in the text.
+their own `forward` are written in `forward_text.py`. Weights are not in the text.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class NetworkText:
     ----------
     language : {"torch", "tinygrad_edu"}
     own : callable, optional
-        Writes a module with a `forward` of its own; called with the module, its path and this
-        object, it returns a `Made`, or raises `ShowError`.
+        Writes a module with its own `forward`; called with the module, its path and this object,
+        it returns a `Made`, or raises `ShowError`.
 
     Attributes
     ----------
@@ -167,7 +167,10 @@ class NetworkText:
                 return self._block(module, what)
             if type(module) is Residual:
                 return self._residual(module, path)
-            raise ShowError(f"{what} is a {name}, which has no text in {self.language}")
+            raise ShowError(
+                f"{what} is of the class {name}, which has no text in {self.language}; write the "
+                "step in numpy"
+            )
         return self._own(module, path, self)
 
     def children(self, module: Module, path: str) -> list[tuple[str, Made]]:
@@ -181,7 +184,7 @@ class NetworkText:
         return found
 
     def _check_name(self, path: str, name: str) -> None:
-        """Refuse names that are no arguments, and those that a module of PyTorch has itself."""
+        """Refuse names that cannot be arguments, and those that a module of PyTorch has itself."""
         is_number = name.isdecimal() and name.isascii()
         is_argument = name.isidentifier() and not keyword.iskeyword(name)
         # Python reads letters such as the ligature fi as others.
@@ -252,8 +255,12 @@ class NetworkText:
         names: dict[Any, str] = {relu: "relu", gelu: "gelu"}
         activation = names.get(module.activation)
         if activation is None or (is_torch and module.causal):
-            which = "an activation of its own" if activation is None else "causal=True"
-            raise ShowError(f"{what} has {which}, which has no text in {self.language}")
+            which = (
+                "an activation other than relu and gelu" if activation is None else "causal=True"
+            )
+            raise ShowError(
+                f"{what} has {which}, which has no text in {self.language}; write the step in numpy"
+            )
         inputs, hidden = module.linear1.weight.shape
         found = [("", f"{inputs}"), ("", f"{attention.num_heads}"), ("", f"{hidden}")]
         found.append(("dropout", repr(module.dropout.p)))
@@ -369,7 +376,10 @@ def _for_torch(module: Module, pairs: list[tuple[str, str]], what: str) -> list[
     name = type(module).__name__
     padding = getattr(module, "padding", ())
     if isinstance(padding, tuple) and any(isinstance(p, tuple) for p in padding):
-        raise ShowError(f"{what} pads the two ends of an axis differently; PyTorch's {name} cannot")
+        raise ShowError(
+            f"{what} pads the two ends of an axis differently, which PyTorch's {name} cannot; write "
+            "the step in numpy"
+        )
     if name == "Softplus":  # PyTorch switches to a line at 20, where 2e-9 are missing
         return [*pairs, ("threshold", "40")]
     return pairs

@@ -1,6 +1,6 @@
 """Names for the values of a recorded step: the textbook's where it has them, and paths elsewhere.
 
-Which values get a line of their own is decided in `numpy_text.py`.
+Which values get their own line is decided in `numpy_text.py`.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def optimizer_lines(given: TrainingStep, language: str) -> list[str]:
     kind = type(optimizer)
     if getattr(optim, kind.__name__, None) is not kind:
         raise ShowError(
-            f"{kind.__name__} is an optimizer of your own, which only the text in numpy can write"
+            f"{kind.__name__} is your own optimizer, which only the text in numpy can write"
         )
     if language == "torch" and kind.__name__ not in _IN_TORCH:
         raise ShowError(

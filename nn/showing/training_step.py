@@ -168,7 +168,9 @@ def _check_optimizer(network: Module, optimizer: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an optimizer of nn, got a {type(optimizer).__name__}")
     if "step" in vars(optimizer):
-        raise ShowError("the optimizer has a step that was assigned to it, which has no text")
+        raise ShowError(
+            "the optimizer has a step that was assigned to it, which has no text; delete it"
+        )
     own = {id(parameter) for parameter in network.parameters()}
     if any(id(parameter) not in own for parameter in optimizer.params):
         raise ShowError(

@@ -20,7 +20,7 @@ tanh = tg.tanh  # what a text must not confuse with a local function of this nam
 
 
 class Plain(nn.Module):
-    """A network with a forward of its own."""
+    """A network with its own forward."""
 
     factor = 1.0
 
@@ -177,7 +177,7 @@ REFUSED = [  # the languages, the network, what the message says
     (LANGUAGES, frozen, "all parameters are frozen"),
     ([TORCH, OURS], closed, "a call of tanh"),
     ([TORCH, OURS], wrapped, "decorated"),
-    ([TORCH, OURS], Doubled, "a __call__ of its own"),
+    ([TORCH, OURS], Doubled, "has its own __call__"),
     (LANGUAGES, Counting, "computes another loss"),
     ([TORCH, OURS], lambda: Scaled(np.float64(0.3)), "'self.factor'"),
     ([TORCH, OURS], lambda: Scaled(np.nan), "'self.factor'"),
@@ -231,7 +231,7 @@ def test_what_the_engine_refuses_has_no_text(language):
         show_as(network, language, x, labels.astype(np.float32), loss="mse_loss")
 
 
-def test_optimizer_with_a_step_of_its_own():
+def test_optimizer_with_an_assigned_step():
     network = Plain()
     optimizer = nn.SGD(network.parameters(), lr=0.1)
     optimizer.step = lambda: None

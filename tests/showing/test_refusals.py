@@ -1,5 +1,7 @@
 """Tests that what has no text is refused by name, in one line, and that arguments are checked."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def unknown():
 
 
 class Attribute(Loop):
-    """A network with a parameter of its own."""
+    """A network with its own parameter."""
 
     def __init__(self):
         super().__init__()
@@ -57,6 +59,23 @@ class Attribute(Loop):
     def forward(self, x):
         """Scale the logits."""
         return self.last(self.first(x)) * self.factor
+
+
+class Listed(nn.Module):
+    """A network that keeps its layers in a list."""
+
+    def __init__(self):
+        self.parts = [mlp().linear1, mlp().linear2]
+
+    def forward(self, x):
+        """Apply both."""
+        return self.parts[1](self.parts[0](x))
+
+
+def doubling_block():
+    """Make a network with a transformer block, whose activation is a function of the test."""
+    block = nn.TransformerBlock(4, 2, 8, 0.0, activation=lambda x: x * 2)
+    return nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, (1, 4)), block, nn.Flatten())
 
 
 class Descent(nn.Optimizer):
@@ -132,7 +151,13 @@ REFUSED = [  # the languages, what is shown, and what the message names
     ([NUMPY], lambda: {"network": unknown()}, "'?cubed'?"),
     ([TORCH, OURS], lambda: {"network": unknown()}, "a call of cubed"),
     ([TORCH, OURS], lambda: {"network": Loop()}, "'for _ in range"),
-    ([TORCH, OURS], lambda: {"network": Attribute()}, "has factor as a part of its own"),
+    (
+        [TORCH, OURS],
+        lambda: {"network": Attribute()},
+        "has factor, a tensor, as an attribute, which",
+    ),
+    ([TORCH, OURS], lambda: {"network": Listed()}, r"has parts\.0, in a list or a dictionary"),
+    ([TORCH, OURS], lambda: {"network": doubling_block()}, "other than relu and gelu, which has"),
     ([TORCH, OURS], lambda: {"network": mixed()}, "evaluation mode"),
     ([TORCH, OURS], lambda: {"network": tied()}, "share a parameter"),
     ([TORCH, OURS], lambda: {"network": extended(mlp())}, "does not call"),
@@ -203,6 +228,7 @@ def test_refused_by_name_in_one_line(language, make, named):
         x, labels = X, LABELS
     with pytest.raises(ShowError, match=named) as caught:
         show_as(network, language, x, labels, **given)
+    assert not re.search(r"\bof (its|their|your) own\b", str(caught.value))
     assert "\n" not in str(caught.value)
     assert not str(caught.value).endswith(".")
 

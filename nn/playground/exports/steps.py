@@ -35,7 +35,7 @@ def step_of(session: Session, language: str, weights: str) -> str:
     Raises
     ------
     ValueError
-        If the language cannot say what the network does.
+        If the step has no text in the language.
     """
     x, y = session.timeline.batch()
     lane = session.lane
