@@ -51,6 +51,15 @@ class Nudging:
     column: int
     by: float
 
+    @classmethod
+    def of(cls, lane: int, layer: int, row: int | str | None, column: int, by: float) -> Nudging:
+        """Return a change, in which the row of a bias may have the name ``"bias"``."""
+        if isinstance(row, str):
+            if row != "bias":
+                raise ValueError(f"row: {row[:20]!r}, expected a whole number or bias")
+            row = None
+        return cls(lane, layer, row, column, by)
+
     def place_in(self, network: Sequential) -> tuple[Tensor, tuple[int, ...]]:
         """Return the parameter of a network that it is about, and the index in it."""
         layers = linears(network)

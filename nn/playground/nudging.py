@@ -58,7 +58,7 @@ class Nudge:
         return {k: finite(v) if isinstance(v, float) else v for k, v in vars(self).items()}
 
 
-def nudge(session: Session, layer: int, row: int | None, column: int, by: float) -> Nudge:
+def nudge(session: Session, layer: int, row: int | str | None, column: int, by: float) -> Nudge:
     """Change one weight or bias of the selected network; see `Session.nudge`.
 
     Parameters
@@ -75,7 +75,7 @@ def nudge(session: Session, layer: int, row: int | None, column: int, by: float)
     by = number("by", by, -1e6, 1e6)
     if by == 0:
         raise ValueError("by: 0, expected the number to add to the weight")
-    nudging = Nudging(session.selected, layer, row, column, by)
+    nudging = Nudging.of(session.selected, layer, row, column, by)
     nudging.place_in(lane.network)  # raises an error if there is none
     x, y = session.timeline.batch()
     gradient, before = _gradient(lane, nudging, x, y)

@@ -6,12 +6,14 @@ import { firstOf, nameOfLine, nameOfUnit } from "./plan.js";
 
 const COARSE = window.matchMedia("(pointer: coarse)");
 const DELAY = 140; // milliseconds until a card that was only hovered over goes
+const ASK = 60; // milliseconds that a card is looked at before its next step is asked for
 let last = "0.1"; // the size of a nudge, kept from card to card
 
 export function makePeek(root, app, closed) {
   const box = h("div", { class: "peek", role: "group", tabindex: "-1", hidden: true, onkeydown: keys });
   root.append(box);
   let what = null, pinned = false, timer = 0, back = null, parts = {}, where = null;
+  let coming = null, asked = "", asking = 0; // the next step of one weight, and for which it was asked
 
   // Show a card at a point while the pointer or the focus is there.
   function show(next, point) {
@@ -172,11 +174,12 @@ export function makePeek(root, app, closed) {
     const now = values(frame);
     const rows = [];
     if (now) {
-      const way = push(now);
       const { layer, row, column } = parameter(frame);
+      const exact = next(frame, now, { layer, row, column });
+      const way = exact ? direction(exact.to - exact.value) : push(now);
       // The name is that of branches, exports and the explanation of a step, which count from 0.
-      rows.push([what.line ? `weight W${layer}[${row}, ${column}]` : `bias b${layer}[${column}]`, signed(now.value)], ["gradient", signed(now.gradient)], ["next step", step(frame, now, way), way]);
-      parts.meaning.textContent = meaning(now);
+      rows.push([what.line ? `weight W${layer}[${row}, ${column}]` : `bias b${layer}[${column}]`, signed(now.value)], ["gradient", signed(now.gradient)], ...(exact ? moved(exact, way) : pushed(now, way)));
+      parts.meaning.textContent = meaning(now, exact);
     }
     if (what.unit) {
       rows.push(...aboutUnit(frame, what.unit));
@@ -186,6 +189,28 @@ export function makePeek(root, app, closed) {
       if (reason) parts.meaning.textContent = reason;
     }
     write(parts.list, rows);
+  }
+
+  // What the next step makes of the weight, as the server computed it on a copy; null as long as it has
+  // not answered, and while the session trains, where it would be asked at each frame.
+  function next(frame, { layer }, place) {
+    const key = `${frame.state} ${frame.step} ${Object.values(place).join(" ")}`;
+    if (coming?.key === key) return coming;
+    if (frame.playing || layer.frozen || frame.lanes[frame.selected].stopped) return null;
+    if (asked !== key) {
+      asked = key;
+      clearTimeout(asking);
+      asking = setTimeout(async () => {
+        const answer = asked === key && !app.frame.playing ? await app.act("next", place) : null;
+        if (asked === key) asked = "";
+        const { branch, step } = app.frame;
+        // A replay may have gone elsewhere meanwhile.
+        if (!answer || answer.next.branch !== branch || answer.next.step !== step) return;
+        coming = { key, ...answer.next };
+        update(app.frame);
+      }, ASK);
+    }
+    return null;
   }
 
   // What a card that stays open is about.
@@ -211,21 +236,26 @@ export function push({ layer, gradient }) {
   return gradient > 0 ? "down" : "up";
 }
 
-// The next step of plain SGD is simple to compute; of the others, only the direction of the gradient
-// is shown.
-function step(frame, { layer, value, gradient }, way) {
-  if (layer.frozen) return "stays (frozen)";
-  if (!Number.isFinite(gradient)) return "not finite";
-  if (!way) return "stays";
-  const chosen = frame.settings.optimizers[frame.selected];
-  const plain = chosen.name === "SGD" && !chosen.momentum && !chosen.nesterov && !frame.settings.l2;
-  const arrow = way === "up" ? "▲" : "▼";
-  return plain ? `${arrow} to ${signed(value - chosen.lr * gradient)}` : `${arrow} pushed ${way}`;
+const direction = (by) => (by > 0 ? "up" : by < 0 ? "down" : "");
+const ARROWS = { up: "▲", down: "▼" };
+
+// Only the direction in which the gradient pushes: while training, and until the server has answered.
+function pushed({ layer, gradient }, way) {
+  if (layer.frozen) return [["next step", "stays (frozen)"]];
+  if (!Number.isFinite(gradient)) return [["next step", "not finite"]];
+  return [["next step", way ? `${ARROWS[way]} pushed ${way}` : "not pushed", way], ["its change", "when paused"]];
 }
 
-function meaning({ value, gradient }) {
+function moved({ value, to }, way) {
+  if (to === null) return [["next step", "not finite"]];
+  return [["next step", `${signed(value)} → ${signed(to)}`, way], ["its change", way ? `${ARROWS[way]} ${number(Math.abs(to - value))}` : "0", way]];
+}
+
+function meaning({ value, gradient }, exact) {
   if (!Number.isFinite(gradient) || !Number.isFinite(value)) return "";
-  return `0.1 more would change the loss of the next batch by about ${signed(0.1 * gradient)}.`;
+  const text = `0.1 more would change the loss of the next batch by about ${signed(0.1 * gradient)}.`;
+  const by = exact && exact.to !== null ? exact.to - exact.value : 0;
+  return by * gradient > 0 ? `${text} The next step goes the other way: earlier gradients or L2 weigh more.` : text;
 }
 
 function aboutUnit(frame, unit) {

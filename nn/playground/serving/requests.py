@@ -229,6 +229,11 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "column": "a whole number",
         "by": "a number",
     },
+    "next": {
+        "layer": "a whole number",
+        "row": 'a whole number or "bias"',
+        "column": "a whole number",
+    },
     "select": {"lane": "a whole number"},
     "view": {"features": "a list of two whole numbers?", "units": "an object?"},
     "predict": {"values": "a list of numbers"},
