@@ -81,7 +81,12 @@ def _chosen(options: argparse.Namespace) -> tuple[str, Table | None]:
         if options.features is not None:
             chosen["features"] = [name.strip() for name in options.features.split(",")]
         state = State(Settings.of({"data": chosen}))
-    make_data(state.settings.data, state.settings.seed, table)
+    try:
+        make_data(state.settings.data, state.settings.seed, table)
+    except ValueError as error:
+        if table is None or table.usable_label(state.settings.data) or not table.predictable:
+            raise
+        raise ValueError(f'{error}; with --label "{table.predictable[0]}"') from None
     return write_state(state), table
 
 

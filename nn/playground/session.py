@@ -23,6 +23,7 @@ from .settings import Settings, whole
 from .stopped import Stop, why_it_stopped
 from .tables import Table
 from .timeline import Change, Progress, Timeline
+from .upcoming import Upcoming
 from .view import View
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _NO_TABLE = {"label": "", "features": [], "file": "", "digest": ""}
 
 
 class Session:
-    """A network that trains, and every step of it that was reached.
+    """A network that trains, and every step of it that was reached; for one thread at a time.
 
     Parameters
     ----------
@@ -53,10 +54,8 @@ class Session:
         What frames show.
     ahead : State or None
         What was opened, as long as it is not reached.
-
-    Notes
-    -----
-    A session is not safe for threads: its caller must allow one call at a time.
+    table, offered : Table or None
+        The one of this run, and one of which columns have to be chosen: by `change`.
 
     Examples
     --------
@@ -75,8 +74,10 @@ class Session:
 
     def __init__(self, settings: Settings | None = None, table: Table | None = None) -> None:
         self.table = table
+        self.offered: Table | None = None
         self._selected = 0
         self.ahead: State | None = None
+        self._upcoming = Upcoming()
         self._begin(Settings() if settings is None else settings)
 
     @classmethod
@@ -132,27 +133,24 @@ class Session:
         if target is None:
             return True
         data = self.settings.data  # with the columns that the text left open
-        for change in target.changes[len(self.timeline.line()) - 1 :]:
-            if not self._train_to(change.step, progress):
-                return self.ahead is None
-            self.timeline.change(replace(change, settings=replace(change.settings, data=data)))
-        if self._train_to(target.step, progress):
+        left = target.changes[len(self.timeline.line()) - 1 :]
+        changes = [replace(one, settings=replace(one.settings, data=data)) for one in left]
+        if self.timeline.follow(changes, target.step, progress):
             self.select(target.lane)
             self.ahead = None
-        return self.ahead is None
-
-    def _train_to(self, step: int, progress: Progress | None) -> bool:
-        left = step - self.timeline.step
-        is_reached = self.timeline.advance(left, progress) == left
-        if not is_reached and self.stopped:
+        elif self.stopped:
             self.ahead = None  # what is ahead will never be reached
-        return is_reached
+        return self.ahead is None
 
     def _begin(self, settings: Settings) -> None:
         """Begin a run; nothing is changed if the data cannot be made."""
-        settings = replace(settings, data=completed_data(settings.data, self.table))
-        data = make_data(settings.data, settings.seed, self.table)
+        is_offered = self.offered is not None and self.offered.fits(settings.data)
+        table = self.offered if is_offered else self.table
+        settings = replace(settings, data=completed_data(settings.data, table))
+        data = make_data(settings.data, settings.seed, table)
         self.data, self.timeline = data, Timeline(settings, data)
+        if is_offered:
+            self.table, self.offered = table, None
         self.ahead = None
         hidden = [layer.units for layer in settings.hidden]
         self.viewed = View(data, [len(data.features), *hidden, data.outputs])
@@ -161,7 +159,7 @@ class Session:
     def __repr__(self) -> str:
         return f"Session.open({self.state!r})"
 
-    # Where it is -----------------------------------------------------------------------------
+    # Where it is -------------------------------------------------------------------------------
 
     @property
     def settings(self) -> Settings:
@@ -196,7 +194,8 @@ class Session:
     @property
     def choices(self) -> dict[str, Any]:
         """What can be chosen, and the columns of the table, as plain data."""
-        return {**choices(), "csv": None if self.table is None else self.table.to_json()}
+        table = self.table if self.offered is None else self.offered
+        return {**choices(), "csv": None if table is None else table.to_json()}
 
     @property
     def state(self) -> str:
@@ -204,7 +203,7 @@ class Session:
         start, *changes = (branch.change for branch in self.timeline.line())
         return write_state(State(start.settings, tuple(changes), self.timeline.step, self.selected))
 
-    # What a person does ----------------------------------------------------------------------
+    # What a person does ------------------------------------------------------------------------
 
     def step(self, count: int = 1, progress: Progress | None = None) -> int:
         """Train.
@@ -315,11 +314,22 @@ class Session:
         Nudge
             The loss of the next batch before and after, and what the gradient predicted.
         """
-        if isinstance(row, str):
-            if row != "bias":
-                raise ValueError(f"row: {row[:20]!r}, expected a whole number or bias")
-            row = None
         return nudge(self, layer, row, column, by)
+
+    def next(self, layer: int, row: int | str | None, column: int) -> dict[str, float | None]:
+        """Return one weight of the selected network, and what the next step makes of it.
+
+        Parameters
+        ----------
+        layer, row, column : int
+            As for `nudge`.
+
+        Returns
+        -------
+        dict
+            ``value`` and ``to``, which is None if the next step is not finite.
+        """
+        return self._upcoming.value(self.timeline, self.selected, layer, row, column)
 
     def select(self, lane: int) -> None:
         """Show the network of another lane."""
@@ -370,15 +380,21 @@ class Session:
         ----------
         table : Table
             What `read_table` returned.
+
+        Raises
+        ------
+        ValueError
+            If these columns cannot be used; the run stays. Where others can, the table is offered.
         """
-        before, self.table = self.table, table
+        before, self.offered = self.offered, table
         try:
             self._begin(self.settings.changed({"data": {"name": "csv", **_NO_TABLE}}))
         except ValueError:
-            self.table = before
+            if not table.predictable:
+                self.offered = before
             raise
 
-    # What it shows ---------------------------------------------------------------------------
+    # What it shows -----------------------------------------------------------------------------
 
     def snapshot(self, full: bool = True) -> dict[str, Any]:
         """Describe the session as plain data for a page; see `frame_of`.
@@ -392,16 +408,7 @@ class Session:
         return frame_of(self, full)
 
     def why_stopped(self, lane: int) -> Stop | None:
-        """Explain why a lane stopped, because its next step is not finite; None if it did not.
-
-        Parameters
-        ----------
-        lane : int
-
-        Returns
-        -------
-        Stop or None
-        """
+        """Explain why a lane stopped, because its next step is not finite; None if it did not."""
         chosen = self.lanes[self._lane_number(lane)]
         if chosen.stopped is None:
             return None

@@ -28,6 +28,7 @@ Array = NDArray[Any]
 _USUAL_LABELS = ("label", "class", "target", "species", "kind", "y")
 _MOST_CLASSES = 10
 _MOST_DROPPED = 20
+_MOST_NAMED = 8  # columns in an error
 # pandas changes the filters of warnings while it reads, and they belong to all threads.
 _READING = threading.Lock()
 
@@ -62,6 +63,11 @@ class Column:
         is_whole = bool((self.values == np.rint(self.values)).all())
         return is_whole and self.distinct <= _MOST_CLASSES
 
+    @property
+    def is_predictable(self) -> bool:
+        """Whether it can be the label: 2 to 10 classes, or numbers."""
+        return not self.is_class or 2 <= self.distinct <= _MOST_CLASSES
+
 
 @dataclass(frozen=True)
 class Table:
@@ -86,17 +92,32 @@ class Table:
     left_out: tuple[str, ...] = ()
     row_number: str = ""
 
+    @property
+    def predictable(self) -> list[str]:
+        """The names of the columns that can be the label."""
+        return [column.name for column in self.columns if column.is_predictable]
+
+    def usable_label(self, settings: DataSettings) -> bool:
+        """Whether the label that settings choose, or leave open, can be predicted."""
+        return self.column(self.complete(settings).label).is_predictable
+
+    def fits(self, settings: DataSettings) -> bool:
+        """Whether settings are about this table, or about any."""
+        return settings.name == "csv" and settings.digest in ("", self.digest)
+
     def to_json(self) -> dict[str, Any]:
         """Return the name, the rows, the columns, and the usual choice of them as plain data."""
         usual = self.complete(DataSettings(name="csv"))
         return {
             "file": self.file,
+            "digest": self.digest,
             "rows": self.rows,
             "columns": [
                 {
                     "name": column.name,
                     "kind": "text" if column.texts else "number",
                     "distinct": column.distinct,
+                    "predictable": column.is_predictable,
                 }
                 for column in self.columns
             ],
@@ -186,7 +207,7 @@ class Table:
                 f"data csv: the features make {len(inputs)} inputs, expected at most "
                 f"{LIMITS['features']}; choose fewer columns of text"
             )
-        labels, classes = _labels(self.column(settings.label))
+        labels, classes = _labels(self.column(settings.label), self.predictable)
         names = tuple(f"{one.name} = {text}" if one.texts else one.name for one, text in inputs)
         values = [
             one.values == one.texts.index(text) if one.texts else one.values for one, text in inputs
@@ -194,15 +215,17 @@ class Table:
         return np.stack(values, 1, dtype=np.float64), labels, names, classes
 
 
-def _labels(column: Column) -> tuple[Array, tuple[str, ...]]:
+def _labels(column: Column, predictable: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
     if not column.is_class:
         return column.values[:, None], ()
-    if not 2 <= column.distinct <= _MOST_CLASSES:
+    if not column.is_predictable:
+        others = ", ".join(predictable[:_MOST_NAMED]) + ", ..." * (len(predictable) > _MOST_NAMED)
         raise ValueError(
             f"data csv: the label {column.name!r} has {column.distinct} different "
             f"{'value' if column.distinct == 1 else 'values'}, expected "
-            f"2 to {_MOST_CLASSES} classes, or numbers for a regression; keep the rows of 2 to "
-            f"{_MOST_CLASSES} classes, choose another column, or rename this one"
+            f"2 to {_MOST_CLASSES} classes, or numbers for a regression; "
+            + (f"choose another column ({others}), " if others else "")
+            + f"keep the rows of 2 to {_MOST_CLASSES} classes, or rename this one"
         )
     found, codes = np.unique(column.values, return_inverse=True)
     texts = column.texts or tuple(f"{value:g}" for value in found)

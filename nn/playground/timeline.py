@@ -8,7 +8,7 @@ each state that was shown is compared when the step is reached again.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -95,6 +95,33 @@ class Timeline:
             if made < piece or (progress is not None and progress(self.step) is False):
                 break
         return done
+
+    def follow(
+        self, changes: Sequence[Change], step: int, progress: Progress | None = None
+    ) -> bool:
+        """Train to a step, and make changes at their steps on the way.
+
+        Parameters
+        ----------
+        changes : sequence of Change
+        step : int
+        progress : callable, optional
+            As for `advance`.
+
+        Returns
+        -------
+        bool
+            Whether it was reached: False if `progress` ended it, or if all lanes stopped.
+        """
+        for change in changes:
+            if not self._train_to(change.step, progress):
+                return False
+            self.change(change)
+        return self._train_to(step, progress)
+
+    def _train_to(self, step: int, progress: Progress | None) -> bool:
+        left = step - self.step
+        return self.advance(left, progress) == left
 
     def _until_next_stop(self) -> int:
         """Return how many steps are left to the next point of the curve, state, or check."""

@@ -179,3 +179,13 @@ def test_program_that_trains_is_stopped(number, code, word):
                 _, err = program.communicate(timeout=20)
     assert (program.returncode, err) == (code, f"{word}\n")
     assert b'event: end\ndata: {"text":"the playground was stopped"}' in ending
+
+
+def test_a_label_that_cannot_be_predicted_names_others(capsys, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("a,label\n" + "".join(f"{n},x\n" for n in range(9)))
+    words = refusal(capsys, str(path))
+    assert "1 different value" in words
+    assert words.endswith('; with --label "a"')
+    path.write_text("a,label\n" + "1,x\n" * 9)  # no column can be predicted
+    assert "--label" not in refusal(capsys, str(path))

@@ -114,11 +114,12 @@ def test_columns_of_a_table():
     found = table(TEXT, "things.csv")
     assert found.to_json() == {
         "file": "things.csv",
+        "digest": found.digest,
         "rows": 30,
         "columns": [
-            {"name": "size", "kind": "number", "distinct": 30},
-            {"name": "colour", "kind": "text", "distinct": 2},
-            {"name": "kind", "kind": "text", "distinct": 3},
+            {"name": "size", "kind": "number", "distinct": 30, "predictable": True},
+            {"name": "colour", "kind": "text", "distinct": 2, "predictable": True},
+            {"name": "kind", "kind": "text", "distinct": 3, "predictable": True},
         ],
         "left_out": [],
         "label": "kind",

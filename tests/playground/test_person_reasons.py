@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from nn.playground.tables import read_table
 from tests.playground.visiting import numbers_in, session_of
 
 DEAD = "data=spirals&hidden=8relu,8relu&step=400&change=200:opt=SGD:lr=3"
@@ -93,3 +94,64 @@ def test_a_phone_goes_to_a_part_of_the_page(enter):
     header = page.locator(".top").bounding_box()
     assert header["y"] + header["height"] <= top < 250
     assert page.url == before
+
+
+@pytest.mark.parametrize("state", ["opt=Adam", "opt=SGD:momentum=0.9&l2=0.01"])
+def test_a_card_has_what_the_next_step_makes_of_a_weight(enter, state):
+    """The card shows old and new to three figures; the new one is there after a step."""
+    page = enter(f"data=circles&{state}&step=30")
+    page.locator(".unit").nth(4).click()  # unit 3 of layer 1
+    rows = page.locator(".peek dd")
+    page.locator(".peek dd", has_text="→").wait_for()
+    session = session_of(page)
+    bias = session.lane.network.parameters()[1]
+    old = float(bias.data[2])
+    session.step(1)
+    new = float(bias.data[2])
+    assert numbers_in(rows.nth(2).inner_text()) == pytest.approx([old, new], rel=0.006)
+    sign = "▲" if new > old else "▼"
+    assert rows.nth(3).inner_text().startswith(sign)
+    assert numbers_in(rows.nth(3).inner_text()) == pytest.approx([abs(new - old)], rel=0.006)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.locator(".place", has_text="Step 31").wait_for()
+    page.locator(".unit").nth(4).click()
+    assert numbers_in(rows.nth(0).inner_text()) == pytest.approx([new], rel=0.006)
+
+
+def test_a_card_asks_for_no_next_step_while_training(enter):
+    page = enter("data=circles")
+    asked = []
+    page.on("request", lambda request: asked.append('"do":"next"' in (request.post_data or "")))
+    page.get_by_label("Speed").select_option("1 step a frame")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".unit").nth(4).click()
+    page.locator(".peek dd", has_text="when paused").wait_for()
+    page.wait_for_timeout(600)
+    assert len(asked) > 5
+    assert not any(asked)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.locator(".peek dd", has_text="→").wait_for()
+    assert sum(asked) == 1
+
+
+def test_a_table_whose_label_cannot_be_predicted_is_asked_about(enter, tmp_path):
+    """The run stays until the choice; then the page trains on the columns that were chosen."""
+    text = "a,b,label\n" + "".join(f"{i / 7},{i % 3},x\n" for i in range(60))
+    (tmp_path / "bad.csv").write_text(text, "utf-8")
+    page = enter("data=circles&step=5")
+    page.locator("input[type=file]").set_input_files(tmp_path / "bad.csv")
+    problem = page.locator(".table-box .problem")
+    problem.wait_for()
+    assert "'label' has 1 different value" in problem.inner_text()
+    assert page.locator(".place").inner_text() == "Step 5"
+    predict = page.get_by_label("Column to predict")
+    assert predict.input_value() == "a"
+    assert predict.locator("option:disabled").inner_text() == "label (1 value)"
+    predict.select_option("b")
+    page.get_by_role("button", name="Train on these columns").click()
+    page.locator(".place", has_text="Step 0").wait_for()
+    assert not problem.is_visible()
+    session = session_of(page, read_table(text, "bad.csv"))
+    assert session.data.features == ("a",)
+    assert session.data.outputs == 3

@@ -122,9 +122,35 @@ def test_a_link_to_a_table():
     with pytest.raises(ValueError, match="open that table"):
         Session.open(session.state, other)
     with pytest.raises(ValueError, match="1 different value,"):
-        session.load_table(read_table("a,label\n" + "1,x\n" * 5, "bad.csv"))
-    assert session.table is table
+        session.load_table(read_table("b,label\n" + "1,x\n" * 5, "bad.csv"))
+    assert (session.table, session.offered) == (table, None)
     session.step(1)
+
+
+def test_columns_of_a_refused_table_can_be_chosen():
+    good = "".join(f"{i},{i % 7},{'xyz'[i % 3]}\n" for i in range(40))
+    table = read_table("a,b,kind\n" + good, "t.csv")
+    rows = "".join(f"{i / 7},{i % 5},x\n" for i in range(40))
+    session = Session.open("data=csv&step=7", table)
+    state, bad = session.state, read_table("a,b,label\n" + rows, "bad.csv")
+    with pytest.raises(ValueError, match=r"1 different value,.*choose another column \(a, b\)"):
+        session.load_table(bad)
+    assert session.state == state  # the run and its table stay
+    assert session.seek(0, 3)
+    session.restart()
+    assert (session.table, session.offered) == (table, bad)
+    csv = session.choices["csv"]
+    assert [column["predictable"] for column in csv["columns"]] == [True, True, False]
+    chosen = {"label": "b", "features": ["b"], "file": "bad.csv", "digest": csv["digest"]}
+    with pytest.raises(ValueError, match="a feature; choose one"):
+        session.change({"data": {"name": "csv", **chosen}})
+    chosen["features"] = ["a", "label"]
+    session.change({"data": {"name": "csv", **chosen}})
+    assert (session.table, session.offered) == (bad, None)
+    assert session.data.features == ("a", "label = x")
+    assert session.data.outputs == 5
+    session.step(3)
+    assert Session.open(session.state, bad).timeline.digest() == session.timeline.digest()
 
 
 def test_columns_that_a_link_leaves_open_stay_the_same_after_a_change():

@@ -65,7 +65,7 @@ export function makeData(root, app) {
       ),
     ),
   );
-  const table = makeTable(app);
+  const table = makeTable(app, () => open("csv"));
   const hint = h("p", { class: "hint" });
   root.append(
     choose,

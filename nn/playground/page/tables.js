@@ -5,7 +5,9 @@ import { h } from "./look.js";
 
 const MANY = 12; // columns that are listed at once
 
-export function makeTable(app) {
+const valuesOf = ({ distinct }) => `${distinct} value${distinct === 1 ? "" : "s"}`;
+
+export function makeTable(app, opened) {
   let file = null,
     columns = [],
     made = "";
@@ -29,13 +31,15 @@ export function makeTable(app) {
     h("span", { class: "hint" }, "One row a line, names in the first line. It stays on this computer."),
   );
   const about = h("p", { class: "hint" });
-  const label = select([], () => draw(app.frame, true), { "aria-label": "Column to predict" });
+  const problem = h("p", { class: "problem", id: "table-problem", hidden: true });
+  const label = select([], () => draw(app.frame, true), { "aria-label": "Column to predict", "aria-describedby": "table-problem" });
   const boxes = h("div", { class: "columns" });
   const apply = button("Train on these columns", () => use(), { class: "main" });
   const chooser = h(
     "div",
     { class: "table-columns", hidden: true },
     about,
+    problem,
     h("label", { class: "field" }, h("span", null, "Predict"), label),
     h("fieldset", { class: "field" }, h("legend", null, "From"), boxes),
     apply,
@@ -75,29 +79,48 @@ export function makeTable(app) {
     try {
       const answer = await app.upload(chosen.name, await chosen.text());
       app.choices.csv = answer.csv;
-      const { label, features } = app.frame.settings.data;
+      made = "";
+      if (answer.csv.problem) {
+        askForColumns(chosen.name);
+        return;
+      }
+      const { label: predicted, features } = app.frame.settings.data;
       app.say(
-        `${chosen.name} was read: ${app.choices.csv.rows} rows. The network learns to predict ${label} from ` +
+        `${chosen.name} was read: ${app.choices.csv.rows} rows. The network learns to predict ${predicted} from ` +
           `${features.length === 1 ? features[0] : `${features.length} columns`}; choose others under Data.`,
       );
-      made = "";
       draw(app.frame, true);
     } catch (error) {
       app.say(error.message, "error");
     }
   }
 
+  // The usual columns of a table cannot be used: the run stays until a person has chosen others.
+  function askForColumns(name) {
+    opened();
+    app.say(`${name} was read, but nothing is trained on it yet: choose a column to predict under Data.`, "error");
+    label.focus();
+    label.scrollIntoView({ block: "nearest" });
+  }
+
+  const isTrained = (csv, data) => data.name === "csv" && data.digest === csv.digest;
+
   function build(csv, data) {
     columns = csv.columns;
     file = csv.file;
-    const mine = data.name === "csv";
     choose(
       label,
-      columns.map((column) => [column.name, column.name]),
+      columns.map((column) => [column.name, column.predictable ? column.name : `${column.name} (${valuesOf(column)})`]),
     );
-    const { label: predicted, features } = mine ? data : csv;
-    label.value = predicted;
+    columns.forEach((column, place) => {
+      label.options[place].disabled = !column.predictable;
+    });
+    const { label: usual, features } = isTrained(csv, data) ? data : csv;
+    const isUsable = columns.some((column) => column.name === usual && column.predictable);
+    label.value = isUsable ? usual : columns.find((column) => column.predictable)?.name;
     const used = new Set(features);
+    const why = (csv.problem ?? "").replace(/^data csv: the/, "The");
+    write(problem, why && `${why}.`);
     boxes.replaceChildren(
       ...columns.map((column) =>
         h(
@@ -105,7 +128,7 @@ export function makeTable(app) {
           { class: "check", "data-column": column.name },
           box(column, used),
           h("span", null, column.name),
-          h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${column.distinct} values`),
+          h("span", { class: "hint" }, column.kind === "number" ? "" : ` text, ${valuesOf(column)}`),
         ),
       ),
     );
@@ -131,19 +154,13 @@ export function makeTable(app) {
       .filter((name) => name !== label.value);
   }
 
-  function use() {
-    const { data } = app.frame.settings;
-    return app.act("change", {
-      settings: {
-        data: {
-          name: "csv",
-          label: label.value,
-          features: chosen(),
-          test: data.test,
-          ...(data.name === "csv" ? { file: data.file, digest: data.digest } : {}),
-        },
-      },
-    });
+  async function use() {
+    const { csv } = app.choices,
+      { test } = app.frame.settings.data;
+    const data = { name: "csv", label: label.value, features: chosen(), file: csv.file, digest: csv.digest };
+    const answer = await app.act("change", { settings: { data: test === undefined ? data : { ...data, test } } });
+    if (answer) csv.problem = "";
+    return answer;
   }
 
   function draw(frame, seen) {
@@ -152,7 +169,8 @@ export function makeTable(app) {
     const { csv } = app.choices;
     show(chooser, Boolean(csv));
     if (!csv) return;
-    const key = JSON.stringify([csv.file, csv.columns.map((column) => column.name)]);
+    show(problem, Boolean(csv.problem) && !isTrained(csv, frame.settings.data));
+    const key = JSON.stringify([csv.digest, csv.columns.map((column) => column.name)]);
     if (key !== made) {
       made = key;
       build(csv, frame.settings.data);
@@ -163,12 +181,13 @@ export function makeTable(app) {
     const { data } = frame.settings,
       features = chosen();
     const same =
-      data.name === "csv" &&
+      isTrained(csv, data) &&
       data.label === label.value &&
       JSON.stringify(data.features) === JSON.stringify(features);
     apply.disabled = features.length === 0 || same;
     write(apply.querySelector("span"), same ? "Trained on now" : "Train on these columns");
   }
 
-  return { root, draw, use, ready: () => Boolean(app.choices.csv), ask: () => input.focus() };
+  const ready = () => Boolean(app.choices.csv) && !app.choices.csv.problem;
+  return { root, draw, use, ready, ask: () => (app.choices.csv ? label : input).focus() };
 }

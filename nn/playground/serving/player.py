@@ -32,6 +32,7 @@ _FRAME = 1 / 33  # seconds from frame to frame, for 30 a second with some late; 
 _PIECE = 0.01  # seconds of training without a look at the queue
 _MOST_STEPS = SPEEDS[-1]  # of a frame, and of a single command
 _PROGRESS_AFTER = 0.3  # seconds of a replay without a word
+_READING = ("predict", "next")  # commands that change nothing: a replay goes on, no frame follows
 
 
 class Player:
@@ -89,7 +90,7 @@ class Player:
             if (stream := self._stream) is not None:
                 stream.acknowledge(arguments["number"])
             return {"frame": None}
-        return self.run(lambda: self._answer(name, arguments), overtakes=True)
+        return self.run(lambda: self._answer(name, arguments), overtakes=name not in _READING)
 
     def run(self, task: Callable[[], T], *, overtakes: bool = False) -> T:
         """Run a task in the thread of the session, and return its result."""
@@ -100,11 +101,22 @@ class Player:
         return self.run(lambda: task(self._session))
 
     def load_table(self, table: Table) -> dict[str, Any]:
-        """Begin a new run on a table; return what can be chosen of it, and the frame."""
+        """Begin a new run on a table; return what can be chosen of it, and the frame.
+
+        If its usual columns cannot be used but others can, the run stays, and the answer has the
+        ``problem``.
+        """
 
         def load() -> dict[str, Any]:
-            self._session.load_table(table)
-            return {"csv": self._session.choices["csv"], "frame": self._frame(True)}
+            problem = ""
+            try:
+                self._session.load_table(table)
+            except ValueError as error:
+                if self._session.offered is not table:
+                    raise
+                problem = str(error)
+            csv = {**self._session.choices["csv"], "problem": problem}
+            return {"csv": csv, "frame": self._frame(True)}
 
         return self.run(load, overtakes=True)
 
@@ -274,7 +286,7 @@ class Player:
 
     def _answer(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         more = getattr(self, f"_do_{name}")(**given) or {}
-        has_frame = name != "predict" and "cancelled" not in more
+        has_frame = name not in _READING and "cancelled" not in more
         return {"frame": self._frame(True) if has_frame else None, **more}
 
     def _do_play(self, speed: int) -> None:
@@ -308,6 +320,10 @@ class Player:
 
     def _do_nudge(self, **given: Any) -> dict[str, Any]:
         return {"nudge": self._session.nudge(**given).to_json()}
+
+    def _do_next(self, **given: Any) -> dict[str, Any]:
+        branch, step = self._session.position
+        return {"next": {"branch": branch, "step": step, **self._session.next(**given)}}
 
     def _do_select(self, lane: int) -> None:
         self._session.select(lane)
