@@ -377,8 +377,8 @@ def _for_torch(module: Module, pairs: list[tuple[str, str]], what: str) -> list[
     padding = getattr(module, "padding", ())
     if isinstance(padding, tuple) and any(isinstance(p, tuple) for p in padding):
         raise ShowError(
-            f"{what} pads the two ends of an axis differently, which PyTorch's {name} cannot; write "
-            "the step in numpy"
+            f"{what} pads the two ends of an axis differently, which PyTorch's {name} cannot; "
+            "write the step in numpy"
         )
     if name == "Softplus":  # PyTorch switches to a line at 20, where 2e-9 are missing
         return [*pairs, ("threshold", "40")]
