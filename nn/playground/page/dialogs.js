@@ -13,7 +13,7 @@ const KEYS = [
   ["Page Up  Page Down", "on the slider: a tenth of the run"],
   ["e", "explain this step, in a new tab"],
   ["x", "export"],
-  ["r", "restart: step 0 with the same settings"],
+  ["r", "restart: step 0 with the settings of the branch that is shown"],
   ["?", "this list"],
   ["Esc", "close a window"],
 ];
@@ -65,6 +65,9 @@ export function openKeys() {
   );
 }
 
+// Where a long replay is going; the server answers when it is there.
+export const goalOf = (app) => `On the way to step ${app.replaying.of.toLocaleString("en")}`;
+
 export function openExport(app) {
   const { frame } = app;
   const lane = frame.lanes[frame.selected];
@@ -72,7 +75,7 @@ export function openExport(app) {
   if (frame.playing) app.act("pause");
   openDialog(
     "Export",
-    h("p", { class: "hint" }, `What is shown now: ${whose}.`),
+    h("p", { class: "hint" }, app.replaying ? `${goalOf(app)}; exported when it is there.` : `What is shown now: ${whose}.`),
     h(
       "ul",
       { class: "exports" },
@@ -91,6 +94,7 @@ export function openExport(app) {
 // Fetched first, so that a refusal is shown as its line and not saved as a file.
 async function download(app, kind) {
   let answer;
+  if (app.replaying) app.say(`${goalOf(app)}; exported when it is there.`);
   try {
     answer = await fetch(app.link("export", { kind }));
   } catch {

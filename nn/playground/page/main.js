@@ -32,6 +32,7 @@ let scheduled = false, full = false, spoke = 0, later = 0, hiding = 0, addressin
 const app = {
   frame: null,
   choices: null,
+  replaying: null, // {done, of} while the server is on a long way to a step
   act, say, redraw,
   link: (path, query) => connection.link(path, query),
   upload: (name, text) => connection.upload(name, text),
@@ -78,6 +79,7 @@ function speak(text) {
 
 function onFrame(frame) {
   app.frame = frame;
+  app.replaying = null;
   full = full || frame.full;
   if (frame.number !== undefined && frame.number !== null) waiting.push(frame.number);
   schedule();
@@ -177,6 +179,11 @@ async function start() {
 }
 
 follow(redraw);
+document.addEventListener("replaying", ({ detail }) => {
+  if (!app.replaying) say(`On the way to step ${detail.of.toLocaleString("en")}.`, "quiet");
+  app.replaying = detail;
+  redraw();
+});
 document.addEventListener("visibilitychange", () => {
   // A frame that was asked for before the page was hidden would wait until it is seen again.
   if (document.hidden && scheduled) setTimeout(draw, 0);

@@ -178,7 +178,7 @@ export function makePeek(root, app, closed) {
       const exact = next(frame, now, { layer, row, column });
       const way = exact ? direction(exact.to - exact.value) : push(now);
       // The name is that of branches, exports and the explanation of a step, which count from 0.
-      rows.push([what.line ? `weight W${layer}[${row}, ${column}]` : `bias b${layer}[${column}]`, signed(now.value)], ["gradient", signed(now.gradient)], ...(exact ? moved(exact, way) : pushed(now, way)));
+      rows.push([what.line ? `weight W${layer}[${row}, ${column}]` : `bias b${layer}[${column}]`, signed(now.value)], ["gradient", signed(now.gradient)], ...(exact ? moved(exact, way) : pushed(now, way, frame.playing)));
       parts.meaning.textContent = meaning(now, exact);
     }
     if (what.unit) {
@@ -240,10 +240,10 @@ const direction = (by) => (by > 0 ? "up" : by < 0 ? "down" : "");
 const ARROWS = { up: "▲", down: "▼" };
 
 // Only the direction in which the gradient pushes: while training, and until the server has answered.
-function pushed({ layer, gradient }, way) {
+function pushed({ layer, gradient }, way, isPlaying) {
   if (layer.frozen) return [["next step", "stays (frozen)"]];
   if (!Number.isFinite(gradient)) return [["next step", "not finite"]];
-  return [["next step", way ? `${ARROWS[way]} pushed ${way}` : "not pushed", way], ["its change", "when paused"]];
+  return [["next step", way ? `${ARROWS[way]} pushed ${way}` : "not pushed", way], ["its change", isPlaying ? "when paused" : "…"]];
 }
 
 function moved({ value, to }, way) {

@@ -33,6 +33,8 @@ export function placeOn(line, step) {
 
 const holds = (line, branch, step) =>
   line.some(([id, from, to]) => id === branch && from <= step && step <= to);
+const onTheWay = ({ done, of: goal }) =>
+  `On the way to step ${goal.toLocaleString("en")}: ${Math.floor((100 * done) / Math.max(1, goal))} %. Any command stops it.`;
 const named = (branch) => (branch.parent === null ? "Start" : branch.what);
 
 export function make(root, app) {
@@ -73,10 +75,11 @@ export function make(root, app) {
     title: "To the last step that was reached (End)",
   });
   const list = h("ol", { class: "branches" });
+  const progress = h("span", { class: "on-the-way" });
   const tree = h(
     "details",
     { class: "tree", open: true, hidden: true },
-    h("summary", null, "Branches ", h("span", { class: "badge" })),
+    h("summary", null, "Branches ", h("span", { class: "badge" }), progress),
     list,
   );
   const advice = h("p", { class: "hint advice" });
@@ -129,11 +132,6 @@ export function make(root, app) {
     if (to === undefined) return;
     event.preventDefault();
     go(to);
-  });
-
-  document.addEventListener("replaying", (event) => {
-    const { done, of: total } = event.detail;
-    write(far, `replaying: ${Math.floor((100 * done) / Math.max(1, total))} %`);
   });
 
   function open(branch, step) {
@@ -281,12 +279,15 @@ export function make(root, app) {
       const many = frame.branches.length > 1;
       show(tree, many);
       show(advice, !many);
+      const way = app.replaying && onTheWay(app.replaying);
+      write(progress, way ?? "");
+      advice.classList.toggle("on-the-way", Boolean(way));
       write(
         advice,
-        end() > 0
+        way ?? (end() > 0
           ? "Drag back to any step. Change something there, and a branch begins; this run stays."
           : `Press Train: the network learns to ${frame.problem === "regression" ? "predict the values" : "separate the classes"}. ` +
-              "Select a unit or a line to see its numbers.",
+              "Select a unit or a line to see its numbers."),
       );
       if (many) {
         write(tree.querySelector(".badge"), String(frame.branches.length));

@@ -2,7 +2,7 @@
 // whole page. It sends commands only; what changes is in the next frame.
 import { button, choose, icon, latest, put, show, write } from "./elements.js";
 import { h, number } from "./look.js";
-import { openExport, openKeys, openLink } from "./dialogs.js";
+import { goalOf, openExport, openKeys, openLink } from "./dialogs.js";
 import { placeOn } from "./timeline.js";
 
 const FAR = 10;
@@ -16,6 +16,10 @@ const OWN_SPACE = "button, a, summary, input:not([type=range]), select, textarea
 const lossOf = (frame) => {
   const { train, test } = frame.lanes[frame.selected].loss;
   return Number.isFinite(test) ? `test loss ${number(test)}, training loss ${number(train)}` : `training loss ${number(train)}`;
+};
+
+const title = (element, text) => {
+  if (element.title !== text) element.title = text;
 };
 
 export function make(root, app) {
@@ -36,10 +40,7 @@ export function make(root, app) {
       .map((speed) => [speed, speed === 1 ? "1 step a frame" : `${speed} steps a frame`]),
   ]);
   pace.value = app.choices.speeds.includes(USUAL) ? USUAL : app.choices.speeds[0];
-  const restart = button("Restart", () => app.act("restart"), {
-    image: "restart",
-    title: "Back to step 0 with the same settings (r)",
-  });
+  const restart = button("Restart", startAgain, { image: "restart" });
   const seed = h("input", {
     type: "text",
     inputmode: "numeric",
@@ -61,8 +62,8 @@ export function make(root, app) {
       target: "_blank",
       rel: "noopener",
       href: app.link("explain"),
-      title: "Opens the backward pass of the next batch, number by number, in a new tab (e)",
       onclick: () => {
+        if (app.replaying) app.say(`${goalOf(app)}; explained when it is there.`);
         if (app.frame.playing) {
           app.act("pause");
         }
@@ -72,12 +73,9 @@ export function make(root, app) {
     h("span", null, "Explain", h("span", { class: "word" }, " this step")),
     h("span", { class: "unseen" }, " (new tab)"),
   );
+  const save = button("Export", () => openExport(app), { image: "save", "aria-haspopup": "dialog" });
   const more = [
-    button("Export", () => openExport(app), {
-      image: "save",
-      title: "Export (x)",
-      "aria-haspopup": "dialog",
-    }),
+    save,
     button("Copy link", () => openLink(app), {
       image: "link",
       title: "Copy link",
@@ -110,6 +108,16 @@ export function make(root, app) {
       ". What is shown stays in the address.",
     ),
   );
+
+  // The settings are those of the branch, whose changes then hold from the first step on.
+  async function startAgain() {
+    const { branches, branch } = app.frame;
+    const { parent, what } = branches.find((one) => one.id === branch);
+    const answer = await app.act("restart");
+    if (answer && parent !== null) {
+      app.say(`A new run begins at step 0, with the settings of branch ${branch} (${what}).`);
+    }
+  }
 
   function setSpeed() {
     // The speed of a run in progress changes at once; otherwise it is used by the next start.
@@ -159,7 +167,7 @@ export function make(root, app) {
     "?": () => openKeys(),
     e: () => explain.click(),
     x: () => openExport(app),
-    r: () => app.act("restart"),
+    r: startAgain,
   };
   document.addEventListener("keydown", (event) => {
     const action = keys[event.key];
@@ -194,8 +202,16 @@ export function make(root, app) {
       }
       if (back.disabled !== (frame.step === 0)) back.disabled = frame.step === 0;
       put(seed, frame.settings.seed);
-      const href = app.link("explain", { branch: frame.branch, step: frame.step, lane: frame.selected });
+      // On the way to another step, what is explained is the step where the way ends.
+      const { replaying } = app;
+      const href = app.link("explain", replaying ? {} : { branch: frame.branch, step: frame.step, lane: frame.selected });
       if (explain.getAttribute("href") !== href) explain.setAttribute("href", href);
+      title(explain, replaying ? `${goalOf(app)}; explained when it is there (e)`
+        : "Opens the backward pass of the next batch, number by number, in a new tab (e)");
+      title(save, replaying ? `${goalOf(app)}; exported when it is there (x)` : "Export (x)");
+      [explain, save].forEach((one) => one.classList.toggle("waiting", Boolean(replaying)));
+      title(restart, frame.branches.length === 1 ? "Back to step 0 with the same settings (r)"
+        : `A new run from step 0 with the settings of branch ${frame.branch}; the branches go (r)`);
       const all = frame.lanes.every((lane) => lane.stopped);
       if (play.disabled !== all) {
         play.disabled = all;
