@@ -1,4 +1,4 @@
-"""Tests what a story says about gradients by hand and about the step of the optimiser."""
+"""Tests what a story says about gradients by hand and about the step of the optimizer."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_gradients_by_hand_that_do_not_fit():
     assert not calls, "no gradient was followed"
 
 
-# The step of the optimiser --------------------------------------------------------------------
+# The step of the optimizer --------------------------------------------------------------------
 
 
 OPTIONS = [
@@ -110,7 +110,7 @@ def test_numbers_of_an_update():
     story = build_story(x * x, optimizer=SGD([x], lr=0.1))
     last = story.steps[-1]
     assert (last.kind, last.writes) == ("update", ("t0",))
-    assert last.sentence == "the optimiser updates x: 3 - 0.1 × 6 = 2.4; t1 9 -> 5.76"
+    assert last.sentence == "the optimizer updates x: 3 - 0.1 × 6 = 2.4; t1 9 -> 5.76"
     assert "SGD: lr 0.1" in text_of(last)
     first = build_story(x * x, optimizer=SGD([x], lr=0.1, momentum=0.9)).steps[-1]
     assert "momentum has no earlier step to continue here" in text_of(first)
@@ -119,11 +119,11 @@ def test_numbers_of_an_update():
     assert "10 -> 9, of the step 1" in norms
 
 
-def test_what_the_optimiser_does_not_move():
+def test_what_the_optimizer_does_not_move():
     x, y, condition = parameter(3.0, "x"), parameter(2.0, "y"), parameter(1.0, "condition")
     out = tg.where(condition, x * y, 0.0)
     last = build_story(out, optimizer=SGD([x, condition], lr=0.1)).steps[-1]
-    assert last.sentence == "the optimiser updates x: 3 - 0.1 × 2 = 2.8; t5 6 -> 5.6"
+    assert last.sentence == "the optimizer updates x: 3 - 0.1 × 2 = 2.8; t5 6 -> 5.6"
     assert text_of(last).count("unchanged: ") == 2
     assert "no gradient arrived" in text_of(last)
     empty = parameter(np.zeros(0), "e")
@@ -146,10 +146,10 @@ class Decay:
             each.data = each.data * np.float64(0.5)
 
 
-def test_any_optimiser_is_known_by_what_it_can_do():
+def test_any_optimizer_is_known_by_what_it_can_do():
     x, condition = parameter(4.0, "x"), parameter(2.0, "condition")
     last = build_story(tg.where(condition, x, 0.0), optimizer=Decay([x, condition])).steps[-1]
-    assert last.sentence == "the optimiser updates 2 parameters: p <- p - step; t3 4 -> 2"
+    assert last.sentence == "the optimizer updates 2 parameters: p <- p - step; t3 4 -> 2"
     assert "the step depends on more than this gradient" in text_of(last)
     assert (x.item(), condition.item()) == (4, 2)
     Decay.lr = "fast"
@@ -181,7 +181,7 @@ class Failing(Decay):
         raise RuntimeError("no state yet")
 
 
-def test_refused_optimisers():
+def test_refused_optimizers():
     x = parameter(3.0)
     other = SGD([parameter(1.0)], lr=0.1)
     stuck = Decay([x])

@@ -1,6 +1,6 @@
 """Builds the snapshot of a graph: plain data that describes it at one moment.
 
-A later backward pass or optimiser step cannot change a snapshot, because it holds only text, no
+A later backward pass or optimizer step cannot change a snapshot, because it holds only text, no
 arrays and no tensors. How it is drawn is decided elsewhere.
 """
 

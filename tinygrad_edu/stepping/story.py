@@ -50,7 +50,7 @@ def build_story(
     """Describe how a number was computed, and how its gradients are computed.
 
     Gradients are traced anew, whatever `backward` has left in `.grad`; hooks run as in `backward`.
-    No value, `.grad`, graph or optimiser is changed.
+    No value, `.grad`, graph or optimizer is changed.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def build_story(
     Raises
     ------
     TypeError
-        If the output is not a Tensor, the model has no `named_parameters`, or the optimiser cannot
+        If the output is not a Tensor, the model has no `named_parameters`, or the optimizer cannot
         make a step on copies.
     ValueError
         If the graph is too large, if `compare` does not fit, or if the step fails.
@@ -111,7 +111,7 @@ def build_story(
     words = [(shown[name].symbol, shown[name].grad_name, name) for name in ids.values()]
     others = [(word, tensor) for tensor, three in zip(ids, words, strict=True) for word in three]
     manual = by_tensor(compare, named, others)
-    state = np.random.get_state()  # noqa: NPY002  a hook or an optimiser may draw random numbers
+    state = np.random.get_state()  # noqa: NPY002  a hook or an optimizer may draw random numbers
     try:
         return _StoryBuilder(output, graph, ids).build(optimizer, manual)
     finally:
@@ -195,7 +195,7 @@ class _StoryBuilder:
             f"backward: {plural(back, 'operation')}, the newest first, each to its inputs",
         ]
         order += ["check: gradients by hand are compared"] if "check" in kinds else []
-        order += ["update: the step of the optimiser"] if "update" in kinds else []
+        order += ["update: the step of the optimizer"] if "update" in kinds else []
         reading = [
             "boxes are tensors, with their value and their gradient; ellipses are operations",
             "solid grey lines carry values forward, dashed orange lines carry gradients back",

@@ -1,6 +1,6 @@
-"""The update step of a story: what the next step of an optimiser would do, tried on copies.
+"""The update step of a story: what the next step of an optimizer would do, tried on copies.
 
-An optimiser is any object with a method `step` that `copy.deepcopy` can copy. Its copy works on
+An optimizer is any object with a method `step` that `copy.deepcopy` can copy. Its copy works on
 copies of the parameters, which have the traced gradients; the originals do not change.
 """
 
@@ -59,7 +59,7 @@ def check_optimizer(optimizer: Any) -> None:
 def trial_step(
     optimizer: Any, parameters: Mapping[Tensor, str], gradients: Mapping[Tensor, Any]
 ) -> list[ParameterUpdate]:
-    """Try a step of an optimiser on copies of the parameters.
+    """Try a step of an optimizer on copies of the parameters.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def trial_step(
     Raises
     ------
     TypeError
-        If the optimiser cannot be copied.
+        If the optimizer cannot be copied.
     ValueError
         If its step fails on the copies, or reaches none of the parameters.
     """
@@ -126,8 +126,8 @@ def update_sentence(optimizer: Any, updates: list[ParameterUpdate]) -> str:
             number_text(np.reshape(x, -1)[0]) for x in (one.old, one.gradient, one.new)
         )
         product = f"{number_text(optimizer.lr)} × {bracketed(slope)}"
-        return f"the optimiser updates {one.name}: {old} - {product} = {new}"
-    return f"the optimiser updates {plural(len(moved), 'parameter')}: p <- p - {rule or 'step'}"
+        return f"the optimizer updates {one.name}: {old} - {product} = {new}"
+    return f"the optimizer updates {plural(len(moved), 'parameter')}: p <- p - {rule or 'step'}"
 
 
 def predicted_change(optimizer: Any, updates: list[ParameterUpdate]) -> float | None:
@@ -157,7 +157,7 @@ def update_sections(optimizer: Any, updates: list[ParameterUpdate]) -> list[Sect
         rule.append(("momentum has no earlier step to continue here",))
     if shown:
         rule.append((f"{type(optimizer).__name__}: ", code(clean(", ".join(shown), limit=120))))
-    rule.append(("tried on copies: parameters and optimiser are unchanged",))
+    rule.append(("tried on copies: parameters and optimizer are unchanged",))
     sections = [Section("Rule", tuple(rule))]
     return sections + [Section(one.name, tuple(_lines(one))) for one in updates]
 
@@ -165,7 +165,7 @@ def update_sections(optimizer: Any, updates: list[ParameterUpdate]) -> list[Sect
 def _lines(one: ParameterUpdate) -> list[tuple[Inline | str, ...]]:
     if one.stays:
         reason = "no gradient arrived" if one.gradient is None else "the step is 0"
-        return [(f"unchanged: {reason}, or the optimiser does not have it",)]
+        return [(f"unchanged: {reason}, or the optimizer does not have it",)]
     lines: list[tuple[Inline | str, ...]] = [("old   ", values(one.old))]
     if one.gradient is not None:
         lines.append(("grad  ", gradient(one.gradient)))
