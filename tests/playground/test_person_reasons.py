@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nn.playground.tables import read_table
-from tests.playground.visiting import numbers_in, session_of
+from tests.playground.visiting import numbers_in, session_of, until
 
 DEAD = "data=spirals&hidden=8relu,8relu&step=400&change=200:opt=SGD:lr=3"
 
@@ -64,8 +64,11 @@ def test_the_formula_of_a_unit_gives_its_outputs(enter):
     assert numbers_in(shown) == pytest.approx([values.min(), values.max()], abs=0.01)
 
 
-def test_the_first_screen_has_map_loss_and_curve(enter):
-    page = enter("data=circles&step=50")
+@pytest.mark.parametrize(
+    "changes", ["", "&change=20:opt=SGD:lr=0.05", "&change=9:l2=0.1&change=20:l2=0&change=30:l2=1"]
+)
+def test_the_first_screen_has_map_loss_and_curve(enter, changes):
+    page = enter(f"data=circles{changes}&step=50")
     for part in ("#network canvas", "#lanes canvas", "#lanes dl", "#curves canvas", ".chart-read"):
         box = page.locator(part).first.bounding_box()
         assert box["y"] + box["height"] <= 900, part
@@ -155,3 +158,31 @@ def test_a_table_whose_label_cannot_be_predicted_is_asked_about(enter, tmp_path)
     session = session_of(page, read_table(text, "bad.csv"))
     assert session.data.features == ("a",)
     assert session.data.outputs == 3
+
+
+def test_a_long_way_to_a_step_is_announced_where_it_matters(enter):
+    page = enter("data=circles&step=20")
+    page.evaluate("location.hash = 'data=circles&step=1000000'")
+    way = page.locator(".advice", has_text="On the way to step 1,000,000: ")
+    way.wait_for()
+    explain = page.get_by_role("link", name="Explain")
+    assert "1,000,000; explained when it is there" in explain.get_attribute("title")
+    assert "step=" not in explain.get_attribute("href")  # that where the way ends
+    page.get_by_role("button", name="Export").click()
+    assert "exported when it is there" in page.locator("dialog .hint").first.inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator("#toast", has_text="stopped on the way").wait_for()
+    until(page, "window.latest.playing")
+    assert not way.is_visible()
+    assert "when it is there" not in explain.get_attribute("title")
+
+
+def test_restart_says_which_settings_hold(enter):
+    page = enter("data=circles&change=20:opt=SGD:lr=0.05&step=30")
+    restart = page.get_by_role("button", name="Restart")
+    assert "with the settings of branch 1" in restart.get_attribute("title")
+    restart.click()
+    page.locator("#toast", has_text="with the settings of branch 1").wait_for()
+    assert "opt=SGD:lr=0.05" in session_of(page).state
+    assert "same settings" in restart.get_attribute("title")
