@@ -390,6 +390,16 @@ def test_a_table_is_uploaded(training):
         assert status == 400
         assert "\n" not in error["error"]
     assert training.act("step", count=3)["frame"]["step"] == 3
+    status, found = training.post(target, b"a,label\n" + b"1,x\n2,x\n3,x\n" * 9, **headers)
+    assert (status, found["frame"]["step"]) == (200, 3)  # the run stays until columns are chosen
+    assert "1 different value" in found["problem"]
+    assert [column["predictable"] for column in found["csv"]["columns"]] == [True, False]
+    place = {"layer": 1, "row": "bias", "column": 0}
+    found = training.act("next", **place)
+    assert found["frame"] is None
+    assert found["next"]["step"] == 3
+    training.act("step", count=1)
+    assert training.act("next", **place)["next"]["value"] == found["next"]["to"]
 
 
 def test_two_tabs_do_not_disturb_each_other():

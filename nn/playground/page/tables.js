@@ -78,9 +78,9 @@ export function makeTable(app, opened) {
     }
     try {
       const answer = await app.upload(chosen.name, await chosen.text());
-      app.choices.csv = answer.csv;
+      app.choices.csv = { ...answer.csv, problem: answer.problem };
       made = "";
-      if (answer.csv.problem) {
+      if (answer.problem) {
         askForColumns(chosen.name);
         return;
       }

@@ -115,8 +115,8 @@ class Player:
                 if self._session.offered is not table:
                     raise
                 problem = str(error)
-            csv = {**self._session.choices["csv"], "problem": problem}
-            return {"csv": csv, "frame": self._frame(True)}
+            csv, frame = self._session.choices["csv"], self._frame(True)
+            return {"csv": csv, "problem": problem, "frame": frame}
 
         return self.run(load, overtakes=True)
 
