@@ -53,7 +53,18 @@ class Nudging:
 
     @classmethod
     def of(cls, lane: int, layer: int, row: int | str | None, column: int, by: float) -> Nudging:
-        """Return a change, in which the row of a bias may have the name ``"bias"``."""
+        """Return a nudge, in which the row of a bias may have the name ``"bias"``.
+
+        Parameters
+        ----------
+        lane, layer, row, column, by
+            As the attributes; a row may also be ``"bias"``.
+
+        Raises
+        ------
+        ValueError
+            If the row is another text.
+        """
         if isinstance(row, str):
             if row != "bias":
                 raise ValueError(f"row: {row[:20]!r}, expected a whole number or bias")

@@ -69,7 +69,22 @@ def measured(lane: Lane, data: Dataset) -> dict[str, float | None]:
 
 
 def predicted(lane: Lane, data: Dataset, values: Sequence[float]) -> dict[str, Any]:
-    """Predict one row; see `Session.predict`."""
+    """Predict one row; see `Session.predict`.
+
+    Parameters
+    ----------
+    lane : Lane
+        Whose network predicts.
+    data : Dataset
+        Scales the values.
+    values : sequence of float, shape (features,)
+        In the units of the table.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite number for each feature.
+    """
     count = len(data.features)
     try:
         row = np.array(values, np.float64)

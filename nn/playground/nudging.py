@@ -125,7 +125,23 @@ def _rectifiers(session: Session, x: Any) -> Any:
 def compared(
     predicted: float, difference: float, before: float, moved: float, switched: int
 ) -> str:
-    """Compare the predicted and the actual change of the loss, and say why they differ."""
+    """Compare the predicted and the actual change of the loss, and say why they differ.
+
+    Parameters
+    ----------
+    predicted, difference : float
+        The change of the loss that the gradient predicted, and the actual one.
+    before : float
+        The loss before the nudge.
+    moved : float
+        By how much the weight changed.
+    switched : int
+        How many outputs of rectifiers are 0 on one side of the nudge only.
+
+    Returns
+    -------
+    str
+    """
     if not math.isfinite(difference):
         return f"The gradient predicted {predicted:+.3g}, but the loss is no longer finite."
     start = f"The gradient predicted {predicted:+.3g}; the loss changed by {difference:+.3g}."

@@ -19,7 +19,17 @@ Point: TypeAlias = tuple[float, float, int]
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:
-    """Return a whole number in its range, or raise an error that names it."""
+    """Return a whole number in its range, or raise an error that names it.
+
+    Parameters
+    ----------
+    name : str
+        Of the setting, for the error.
+    value
+        What a person gave.
+    least, most : int
+        The range, both included.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise ValueError(f"{name}: {_short(value)}, expected a whole number {least} to {most}")
     if not least <= value <= most:
@@ -28,7 +38,13 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def number(name: str, value: Any, least: float, most: float) -> float:
-    """Return a number in its range, or raise an error that names it."""
+    """Return a number in its range, or raise an error that names it.
+
+    Parameters
+    ----------
+    name, value, least, most
+        As for `whole`.
+    """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
         raise ValueError(f"{name}: {_short(value)}, expected a number {least:g} to {most:g}")
@@ -36,7 +52,15 @@ def number(name: str, value: Any, least: float, most: float) -> float:
 
 
 def choice(name: str, value: Any, known: Sequence[str]) -> str:
-    """Return one of the known words, or raise an error that lists them."""
+    """Return one of the known words, or raise an error that lists them.
+
+    Parameters
+    ----------
+    name, value
+        As for `whole`.
+    known : sequence of str
+        The words.
+    """
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name}: {_short(value)}, expected one of {', '.join(known)}")
     return value

@@ -112,7 +112,19 @@ class Constants:
         raise Varies
 
     def shape(self, one: tuple[int, ...], two: tuple[int, ...], is_tuple: bool = False) -> str:
-        """Write a shape; of one axis, as a number if a tuple is not needed."""
+        """Write a shape; of one axis, as a number if a tuple is not needed.
+
+        Parameters
+        ----------
+        one, two : tuple of int
+            The shape in the two recordings.
+        is_tuple : bool
+            Whether a tuple is needed.
+
+        Returns
+        -------
+        str
+        """
         parts = [self._number(a, b, None) for a, b in zip(one, two, strict=True)]
         if len(parts) == 1:
             return f"({parts[0]},)" if is_tuple else parts[0]

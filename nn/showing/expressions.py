@@ -88,7 +88,19 @@ class Writer:
         self.helpers: set[str] = set()
 
     def value(self, one: Any, two: Any, weak: Any = None) -> Expression:
-        """Write an argument: a value, a constant, or a nested tuple of them."""
+        """Write an argument: a value, a constant, or a nested tuple of them.
+
+        Parameters
+        ----------
+        one, two
+            The argument in the two recordings.
+        weak : dtype, optional
+            The dtype that a Python number takes in this call.
+
+        Returns
+        -------
+        Expression
+        """
         if isinstance(one, Tracer):
             return self.known[one]
         if type(one) in (tuple, list):

@@ -49,6 +49,18 @@ _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.USub)
 def own_module(module: Module, path: str, network: NetworkText) -> Made:
     """Return the call that makes a module of the user's class, and add the class to the text.
 
+    Parameters
+    ----------
+    module : Module
+    path : str
+        Where it is in the network, for errors.
+    network : NetworkText
+        The text.
+
+    Returns
+    -------
+    Made
+
     Raises
     ------
     ShowError

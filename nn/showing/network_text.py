@@ -78,7 +78,20 @@ class Made:
 
 
 def rendered(made: Made, indent: int, width: int = WIDTH) -> list[str]:
-    """Write a call, on one line if it fits; `indent` is what is left and right of it there.
+    """Write a call, on one line if it fits.
+
+    Parameters
+    ----------
+    made : Made
+    indent : int
+        The columns that are taken to the left and to the right of it.
+    width : int
+        The columns of a line.
+
+    Returns
+    -------
+    list of str
+        Lines.
 
     Examples
     --------

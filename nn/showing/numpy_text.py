@@ -112,7 +112,17 @@ def _check_first_step(given: TrainingStep) -> None:
 
 
 class Layout:
-    """Decides on the lines of one text."""
+    """Decides on the lines of one text.
+
+    Parameters
+    ----------
+    one, two : Recorded
+        The step with two sizes of a batch.
+    rows : tuple of int
+        These sizes.
+    network : Module
+        Whose parts name the lines.
+    """
 
     def __init__(
         self,

@@ -122,6 +122,15 @@ def training_step(
 ) -> TrainingStep:
     """Check the arguments of `show_as`, and copy them.
 
+    Parameters
+    ----------
+    network, x, labels, loss, optimizer
+        As `show_as` takes them.
+
+    Returns
+    -------
+    TrainingStep
+
     Raises
     ------
     TypeError, ValueError

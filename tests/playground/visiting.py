@@ -51,7 +51,9 @@ def started(*arguments, folder):
                 yield process.stdout.readline().partition(" (")[0]
             finally:
                 process.send_signal(signal.SIGINT)
-                process.wait(10)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+                process.kill()  # where the signal is ignored, as in a job in the background
         errors.seek(0)
         words = errors.read()
         assert words == "stopped\n", words

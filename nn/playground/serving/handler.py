@@ -150,7 +150,15 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(
         self, code: int, message: str | None = None, explain: str | None = None
     ) -> NoReturn:
-        """Refuse what the parser of the standard library refuses."""
+        """Refuse what the parser of the standard library refuses.
+
+        Parameters
+        ----------
+        code : int
+            The status.
+        message, explain : str, optional
+            Not used: they may repeat what the request contains.
+        """
         raise Refusal(code, "the request cannot be read")
 
     def handle_expect_100(self) -> bool:

@@ -80,6 +80,14 @@ def check_origin(headers: Message, port: int, is_command: bool) -> None:
     """Raise `Refusal` unless a request names this server and comes from its page.
 
     A browser does not name the origin of a page that is opened, but it does for each command.
+
+    Parameters
+    ----------
+    headers : Message
+    port : int
+        Where the server listens.
+    is_command : bool
+        Whether the origin is required.
     """
     found = headers.get_all("Host", [])
     if len(found) != 1 or found[0].lower() not in hosts(port):
@@ -121,7 +129,20 @@ def parameters(query: str, known: frozenset[str]) -> dict[str, str]:
 
 
 def length(headers: Message, media: str, most: int) -> int:
-    """Return the length of the body of a request; raise `Refusal` unless all about it is right."""
+    """Return the length of the body of a request; raise `Refusal` unless all about it is right.
+
+    Parameters
+    ----------
+    headers : Message
+    media : str
+        The content type that the body must have.
+    most : int
+        The largest length, in bytes.
+
+    Returns
+    -------
+    int
+    """
     if "Transfer-Encoding" in headers or "Content-Encoding" in headers:
         raise Refusal(411, "a body is accepted only as it is, with its Content-Length")
     texts = headers.get_all("Content-Length", [])
@@ -279,7 +300,25 @@ def arguments(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def text(given: Mapping[str, Any], key: str, most: int = 100_000) -> str:
-    """Return a text of a JSON object."""
+    """Return a text of a JSON object.
+
+    Parameters
+    ----------
+    given : mapping
+        The object.
+    key : str
+    most : int
+        The largest number of characters.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    Refusal
+        If there is no such text.
+    """
     value = given.get(key)
     if not isinstance(value, str) or len(value) > most:
         raise Refusal(400, f"{key} must be a text of at most {most:,} characters")
