@@ -136,6 +136,8 @@ def test_a_card_asks_for_no_next_step_while_training(enter):
     page.get_by_role("button", name="Pause", exact=True).click()
     page.locator(".peek dd", has_text="→").wait_for()
     assert sum(asked) == 1
+    page.wait_for_timeout(400)  # a card that only passes by would have gone
+    assert page.locator(".peek .close").is_visible()
 
 
 def test_a_table_whose_label_cannot_be_predicted_is_asked_about(enter, tmp_path):

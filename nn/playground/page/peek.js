@@ -55,8 +55,9 @@ export function makePeek(root, app, closed) {
     event.stopPropagation();
   }
 
+  // A card stays while its weight is watched: in a step, a pause, or on the way back.
   document.addEventListener("pointerdown", (event) => {
-    if (pinned && !box.contains(event.target) && !event.target.closest(".stage")) close();
+    if (pinned && !box.contains(event.target) && !event.target.closest(".stage, #toolbar, #timeline")) close();
   });
 
   function fill(next, point) {
