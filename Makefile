@@ -3,7 +3,7 @@
 #   make demo           train on the built-in digits, compare the gradients, draw the graph
 #   make playground     serve a page on which a small network trains
 #   make test           run the tests
-#   make test-peers     install PyTorch and compare every operation, layer and optimiser with it
+#   make test-peers     install PyTorch and compare every operation, layer and optimizer with it
 #   make test-thorough  run the property tests with a thousand examples each, a thousand kills, a fuzzer
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches

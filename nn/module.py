@@ -3,7 +3,7 @@
 A module's parts are its attributes, and the entries of lists and dicts among them: a leaf tensor
 that requires gradients, or did before it was frozen, is a parameter; a module is a child. They are
 searched in the order of assignment, so nothing has to be registered, except buffers: tensors that
-are saved, but not trained (`module_parts.py`). Losses and optimisers are in `loss` and `optim`.
+are saved, but not trained (`module_parts.py`). Losses and optimizers are in `loss` and `optim`.
 """
 
 from __future__ import annotations

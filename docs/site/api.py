@@ -75,9 +75,9 @@ LISTED = {
         Exchange with PyTorch = nn.bridges
         Training steps as programs = nn.showing
     """,
-    "optimisers": """
+    "optimizers": """
         Losses = tinygrad_edu.ops nn.layers.losses
-        Optimisers = nn.optim.optimizer nn.optim.sgd nn.optim.adam nn.optim.adaptive nn.optim.lion
+        Optimizers = nn.optim.optimizer nn.optim.sgd nn.optim.adam nn.optim.adaptive nn.optim.lion
             nn.optim.lbfgs nn.optim.averaging
         Schedules of the learning rate = nn.optim.schedule nn.optim.schedules nn.optim.one_cycle
             nn.optim.plateau

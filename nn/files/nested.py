@@ -1,6 +1,6 @@
 """Flattens a nested state into arrays and one JSON text, and builds it again exactly.
 
-A state is what `state_dict` of a module or an optimiser returns: dictionaries, lists and tuples of
+A state is what `state_dict` of a module or an optimizer returns: dictionaries, lists and tuples of
 arrays, numbers and texts. Reading is bounded: what a text may hold is counted before it is parsed.
 """
 

@@ -1,4 +1,4 @@
-"""Saves the state of any module, of an optimiser, or of a whole training to a native file.
+"""Saves the state of any module, of an optimizer, or of a whole training to a native file.
 
 `Module.state_dict` returns such a state, and `Module.load_state_dict` takes it. Which classes the
 state belongs to is not stored: a file holds data and never names code.
@@ -34,7 +34,7 @@ OURS = {"created_by", CONTENT, "numpy", _STATE, *native.OWN_KEYS}
 def save_state(
     path: str | os.PathLike[str], state: Any, *, metadata: Mapping[str, str] | None = None
 ) -> Path:
-    """Save a state: what `state_dict` of a module or an optimiser returns, or a nest of several.
+    """Save a state: what `state_dict` of a module or an optimizer returns, or a nest of several.
 
     The file is safetensors with checksums, so other programs can read its arrays. It is written
     atomically: a program that is killed leaves the old file or the new one. Equal states make equal

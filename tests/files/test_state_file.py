@@ -1,4 +1,4 @@
-"""States of modules, optimisers and trainings: saved exactly, and read safely."""
+"""States of modules, optimizers and trainings: saved exactly, and read safely."""
 
 import json
 import math

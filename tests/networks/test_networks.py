@@ -358,7 +358,7 @@ def steps_written_out(momentum, nesterov, weight_decay):
 
 
 def steps_of(optimizer_class, tensor, array, options):
-    """Run an optimiser; PyTorch's and ours are used in the same way."""
+    """Run an optimizer; PyTorch's and ours are used in the same way."""
     parameters = [tensor(start) for start in STARTS]
     optimizer = optimizer_class(parameters, LR, **options)
     for _ in range(STEPS):

@@ -218,7 +218,7 @@ def test_empty_short_and_broken_histories():
     assert broken._repr_mimebundle_() == {"text/plain": repr(broken)}
 
 
-def test_an_optimiser_says_what_it_is_set_to():
+def test_an_optimizer_says_what_it_is_set_to():
     parameters = MLP([2, 2], seed=0).parameters()
     assert repr(SGD(parameters[:1], lr=0.1)) == "SGD(1 parameter, lr=0.1)"
     told = repr(SGD(parameters, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1))

@@ -1,4 +1,4 @@
-"""Tests the options of `fit`: weights, validation, stopping, optimisers, callbacks, divergence."""
+"""Tests the options of `fit`: weights, validation, stopping, optimizers, callbacks, divergence."""
 
 import re
 

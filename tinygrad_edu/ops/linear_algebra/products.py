@@ -49,7 +49,7 @@ def _einsum_rule(position: int, g: Any, out: Any, *arrays: Any, subscripts: str)
 )
 @single
 def _einsum(*arrays: Any, subscripts: str) -> Any:
-    # Its optimiser finds matrix products, which are much quicker than its loops.
+    # Its optimizer finds matrix products, which are much quicker than its loops.
     return np.einsum(subscripts, *arrays, optimize=len(arrays) > 1)
 
 
