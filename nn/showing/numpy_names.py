@@ -17,7 +17,7 @@ from tinygrad_edu.capturing.recorder import Call, Tracer
 
 from .recorded import Recorded
 
-__all__ = ["STATE_NAMES", "Names"]
+__all__ = ["STATE_NAMES", "Names", "name_in_loop"]
 
 STATE_NAMES = {
     "exp_avg": "m",
@@ -31,6 +31,7 @@ STATE_NAMES = {
 }
 """Short names of what optimizers remember."""
 
+_IN_LOOP = re.compile(r"u\d+")  # what `name_in_loop` returns
 _STEMS: dict[Any, str] = {
     np.exp: "exps",
     np.log: "logs",
@@ -96,7 +97,7 @@ class Names:
         stem = re.sub(r"\W+", "_", wanted).strip("_") or "t"
         stem = f"_{stem}" if stem[0].isdigit() else stem
         name = stem
-        while name in self._taken or keyword.iskeyword(name):
+        while name in self._taken or keyword.iskeyword(name) or _IN_LOOP.fullmatch(name):
             self._numbers[stem] = self._numbers.get(stem, 1) + 1
             name = f"{stem}_{self._numbers[stem]}"
         self._taken.add(name)
@@ -108,6 +109,14 @@ class Names:
             return self.new(_STEMS[call.function])
         number = self._numbers["t"] = self._numbers.get("t", 0) + 1
         return self.new(f"t{number}")
+
+
+def name_in_loop(number: int) -> str:
+    """Return a name for a value in the loop over the parameters, which no other value has.
+
+    The loop is written for all parameters alike, so its names cannot depend on what is taken.
+    """
+    return f"u{number}"
 
 
 def _label(path: str) -> str:

@@ -13,6 +13,7 @@ from tinygrad_edu.capturing.recorder import Tracer
 
 from .errors import ShowError
 from .expressions import Expression, Writer
+from .numpy_names import name_in_loop
 from .polishing import WIDTH
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Updates:
             later = {v for j in block[position + 1 :] for v in inputs_of(one.calls[j])}
             if target is None or any(old[v] == target for v in old.keys() & later):
                 number += 1
-                name = f"t{number}"
+                name = name_in_loop(number)
                 late += [f"{target} = {name}"] if target else []
             else:
                 name = target

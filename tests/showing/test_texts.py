@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import nn
+import tinygrad_edu
 from nn import show_as
 from nn.showing import LANGUAGES, ShowError, network_text, optimizer_text, programs
 from tests.showing.cases import FAMILIES, IN_GROUPS, OPTIMIZERS, batch, engine_step, state_of
+from tinygrad_edu import Tensor
 
 STEPS = 10
 # What weights and losses of about 1 may differ by after ten steps in PyTorch. Batch normalisation
@@ -231,6 +233,34 @@ def test_lines_are_short(family, language):
     assert max(map(len, text.splitlines())) <= 100
     assert text.endswith("\n")
     assert "\n\n\n\n" not in text
+
+
+class Scaled(nn.Module):
+    """A network with a parameter that has the name of a value in a loop."""
+
+    def __init__(self):
+        self.body = nn.MLP([3, 4, 2], "tanh", seed=0)
+        self.u1 = Tensor(np.ones(2, np.float32), requires_grad=True)
+
+    def forward(self, x):
+        return self.body(x) * self.u1
+
+
+@pytest.mark.parametrize("loss", ["mse_loss", "l1_loss"])
+@pytest.mark.parametrize("make", [lambda: nn.MLP([3, 4, 2], "tanh", seed=0), Scaled])
+def test_names_in_the_loop_over_parameters_are_its_own(loss, make):
+    """A value from before the loop, such as the decay, is read in each of its rounds."""
+    network = make()
+    optimizer = nn.AdamW(network.parameters(), lr=0.02, weight_decay=0.3)
+    x, y = np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)
+    program = show_as(network, "numpy", x, y[:, :2], loss=loss, optimizer=optimizer).run()
+    for _ in range(10):
+        program.step(x, y[:, :2])
+        optimizer.zero_grad()
+        getattr(tinygrad_edu, loss)(network(x), y[:, :2]).backward()
+        optimizer.step()
+    for path, values in network.state_dict().items():
+        assert np.array_equal(program.weights()[path], values), path
 
 
 def test_groups_read_like_those_of_a_tutorial():
