@@ -137,7 +137,6 @@ export function make(root, app) {
         const state = layer.dead.includes(unit) ? "dead" : layer.saturated.includes(unit) ? "saturated" : "";
         button.classList.toggle("dead", state === "dead");
         button.classList.toggle("saturated", state === "saturated");
-        button.replaceChildren(...(state ? [h("span", { class: "mark", "aria-hidden": "true" }, state === "dead" ? "dead" : "sat.")] : []));
         button.setAttribute("aria-label", nameOfUnit(frame, l + 1, n, true) + (state ? `, ${state}` : ""));
       });
     });
