@@ -122,6 +122,22 @@ def test_a_card_has_what_the_next_step_makes_of_a_weight(enter, state):
     assert numbers_in(rows.nth(0).inner_text()) == pytest.approx([new], rel=0.006)
 
 
+def test_gradients_have_their_colours_again_after_a_run_that_diverged(enter):
+    """Next to gradients of 1e19, those of the step before it would all be grey."""
+    state = "data=hills&opt=SGD:momentum=0.9&change=100:opt=SGD:lr=1:momentum=0.9&step=200"
+    page = enter(state)
+    page.get_by_role("button", name="where the loss was lowest").click()
+    page.locator(".place", has_text="Step 97").wait_for()
+    page.mouse.move(1, 1)
+    drawn = "document.querySelector('#network canvas').toDataURL()"
+    page.wait_for_timeout(300)
+    found = page.evaluate(drawn)
+    fresh = enter("data=hills&opt=SGD:momentum=0.9&step=97")
+    fresh.mouse.move(1, 1)
+    fresh.wait_for_timeout(300)
+    assert fresh.evaluate(drawn) == found
+
+
 def test_a_card_asks_for_no_next_step_while_training(enter):
     page = enter("data=circles")
     asked = []

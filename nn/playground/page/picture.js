@@ -8,7 +8,7 @@ const WIDEST = 5.5; // pixels of the largest weight; less where there are many l
 const STRONGEST = 5;
 
 export function makePicture(canvas) {
-  let plan = null, lit = null, atlas = null, widest = 1, steepest = 0;
+  let plan = null, lit = null, atlas = null, widest = 1, steepest = 0, seen = {};
 
   // Take a new plan: one picture holds the maps of all units, a row for each column.
   function plot(frame, next) {
@@ -35,7 +35,8 @@ export function makePicture(canvas) {
   }
 
   // Widths and colours are relative to the largest weight and gradient; the scale of the gradients
-  // sinks slowly, so that colours do not flicker from batch to batch.
+  // sinks slowly while training goes on, so that colours do not flicker from batch to batch. At any
+  // other step it starts anew: next to the gradients of a run that diverged, all others are grey.
   function measure(frame) {
     let weight = 1, gradient = 0;
     frame.network.layers.forEach((layer) => {
@@ -43,7 +44,11 @@ export function makePicture(canvas) {
       if (!layer.frozen) gradient = Math.max(gradient, largest(layer.gradients.data));
     });
     widest = weight;
-    steepest = Math.max(gradient, 0.93 * (Number.isFinite(steepest) ? steepest : 0));
+    const { branch, step, selected } = frame;
+    const goesOn = branch === seen.branch && selected === seen.selected && step >= seen.step;
+    const before = goesOn && Number.isFinite(steepest) ? steepest : 0;
+    steepest = Math.max(gradient, step > seen.step ? 0.93 * before : before);
+    seen = { branch, step, selected };
   }
 
   function level(gradient, frozen) {
