@@ -246,6 +246,7 @@ def completed_data(settings: DataSettings, table: Table | None) -> DataSettings:
         return settings
     if table is None:
         raise ValueError(
-            f"data csv: the table {settings.file or '(no name)'} is not open; open it first"
+            f"data csv: the table {settings.file or '(no name)'} is not open; choose it on the "
+            "page, or start with it: tinygrad-edu playground FILE.csv"
         )
     return table.complete(settings)

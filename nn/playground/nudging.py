@@ -144,7 +144,8 @@ def compared(
     """
     if not math.isfinite(difference):
         return f"The gradient predicted {predicted:+.3g}, but the loss is no longer finite."
-    start = f"The gradient predicted {predicted:+.3g}; the loss changed by {difference:+.3g}."
+    start = f"The gradient predicted {predicted:+.3g}; the loss of the next batch changed by "
+    start += f"{difference:+.3g}."
     rounding = 4 * float(np.spacing(np.float32(abs(before))))
     gap = difference - predicted
     if abs(gap) <= max(rounding, 0.02 * abs(predicted)):

@@ -83,7 +83,8 @@ def show_as(
     from .training_step import training_step
 
     if language not in LANGUAGES:
-        raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}")
+        hint = "; PyTorch is 'torch'" if str(language).lower() == "pytorch" else ""
+        raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {language!r}{hint}")
     given = training_step(
         network,
         None if x is None else np.asarray(x),
