@@ -4,6 +4,8 @@
 #   make playground     serve a page on which a small network trains
 #   make test           run the tests
 #   make test-peers     install PyTorch and compare every operation, layer and optimizer with it
+#   make test-bridges   install scikit-learn, ONNX, MPI and Dask, and test the bridges to them
+#   make test-wasm      run the tests of engine, networks and pictures in WebAssembly
 #   make test-thorough  run the property tests with a thousand examples each, a thousand kills, a fuzzer
 #   make models         train the models of examples/models (MNIST=folder for MNIST too)
 #   make coverage       run the tests and list the lines of tinygrad_edu that no test reaches
@@ -23,7 +25,7 @@ BIN    := $(VENV)/bin
 # One thread each: the tests run in parallel, and their matrices are small.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo playground models test test-peers test-thorough coverage lint docs docs-serve operations bench bench-peers \
+.PHONY: demo playground models test test-peers test-bridges test-wasm test-thorough coverage lint docs docs-serve operations bench bench-peers \
         wheel students clean graphviz chromium
 .DEFAULT_GOAL := help
 
@@ -43,8 +45,14 @@ test: $(VENV)/tests graphviz chromium
 	$(PYTEST)
 
 test-peers: $(VENV)/peers
-	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim tests/showing \
+	$(PYTEST) tests/operations/test_peers.py tests/networks tests/layers tests/optim tests/showing tests/bridges \
 	  tests/engine/test_functions_of_functions.py -k "test_peers or pytorch"
+
+test-bridges: $(VENV)/bridges
+	$(PYTEST) tests/bridges tests/distributed
+
+test-wasm: $(VENV)/wasm
+	$(BIN)/python -m tests.wasm
 
 test-thorough: $(VENV)/thorough
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m hypothesis
@@ -127,6 +135,14 @@ $(VENV)/thorough: $(VENV)/project
 
 $(VENV)/peers: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group peers
+	touch $@
+
+$(VENV)/bridges: $(VENV)/project
+	$(BIN)/python -m pip install --quiet --group bridges
+	touch $@
+
+$(VENV)/wasm: $(VENV)/tests
+	$(BIN)/python -m pip install --quiet --group wasm
 	touch $@
 
 $(VENV)/coverage: $(VENV)/project

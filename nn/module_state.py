@@ -22,12 +22,25 @@ from tinygrad_edu.leaving import values_of
 if TYPE_CHECKING:
     from .module import Module
 
-__all__ = ["LoadedState", "decode_generator", "encode_generator", "entries_of", "load", "save"]
+__all__ = [
+    "LoadedState",
+    "decode_generator",
+    "encode_generator",
+    "entries_of",
+    "load",
+    "save",
+    "transposed_paths",
+]
 
 _values = attrgetter("_data")
 
 # The kinds of dtypes that an entry of a kind takes without losing what the numbers mean.
 _ACCEPTED = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
+
+
+def transposed_paths(module: Module) -> set[str]:
+    """Return the paths of the parameters that PyTorch stores transposed."""
+    return {path for path, name, _, owner in module._walk() if name in owner.transposed}
 
 
 class LoadedState(NamedTuple):

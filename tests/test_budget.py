@@ -174,12 +174,17 @@ ROOMS = {
     "by_hand": ("front", "data"),
     "classroom": ("front", "by_hand"),
     "understanding": ("front",),
-    "training": ("front", "data", "files", "understanding"),
+    "distributed": ("front",),
+    "training": ("front", "data", "files", "understanding", "distributed"),
+    "bridges": ("front", "data", "files", "distributed", "training"),
     "showing": ("front",),
-    "playground": ("front", "data", "files", "by_hand", "understanding", "training", "showing"),
+    "playground": (
+        *("front", "data", "files", "by_hand", "understanding", "distributed", "training"),
+        *("showing",),
+    ),
     "cli": (
-        *("front", "data", "files", "by_hand", "classroom", "understanding", "training"),
-        *("showing", "playground"),
+        *("front", "data", "files", "by_hand", "classroom", "understanding", "distributed"),
+        *("training", "bridges", "showing", "playground"),
     ),
 }
 # They gather names from all rooms.

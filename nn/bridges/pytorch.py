@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import Tensor
 
-from ..module_state import encode_generator
+from ..module_state import encode_generator, transposed_paths
 
 if TYPE_CHECKING:
     from ..module import Module
@@ -101,11 +101,6 @@ def from_pytorch(module: Module, state: Mapping[str, Any]) -> dict[str, NDArray[
         array = _as_numpy(path, values)
         found[path] = np.swapaxes(array, -2, -1) if path in turned and array.ndim > 1 else array
     return found
-
-
-def transposed_paths(module: Module) -> set[str]:
-    """Return the paths of the parameters that PyTorch stores transposed."""
-    return {path for path, name, _, owner in module._walk() if name in owner.transposed}
 
 
 def _as_numpy(path: str, values: Any) -> NDArray[Any]:

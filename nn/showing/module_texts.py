@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..bridges.pytorch import transposed_paths
 from ..layers.embedding import Embedding
+from ..module_state import transposed_paths
 from .errors import ShowError
 from .forward_text import own_module
 from .network_text import NetworkText, rendered

@@ -8,8 +8,7 @@ import pytest
 
 from nn import BatchNorm1d, Dropout, Linear, Sequential
 from nn.bridges.pytorch import from_pytorch, to_pytorch
-
-from .test_networks import refused
+from tests.networks.test_networks import refused
 
 
 class Theirs:

@@ -1,0 +1,1 @@
+"""Tests of training on several ranks, as threads and as processes of MPI."""
