@@ -1,6 +1,7 @@
 """Imports packages that only a part of `nn` needs; the error explains how to install them.
 
-Which packages a training needs is in `nn.training.requirements`.
+Packages of the bridges come with an extra of this project, which the error names. Which packages a
+training needs is in `nn.training.requirements`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,18 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["require"]
+__all__ = ["EXTRAS", "require"]
+
+# The extra of `pyproject.toml` that brings a package, under the name that `import` takes.
+EXTRAS = {
+    "sklearn": "sklearn",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "mpi4py": "distributed",
+    "dask": "dask",
+    "distributed": "dask",
+}
+_PIP_NAMES = {"PIL": "pillow"}  # where `pip install` takes another name than `import`
 
 
 def require(package: str, purpose: str) -> ModuleType:
@@ -17,7 +29,7 @@ def require(package: str, purpose: str) -> ModuleType:
     Parameters
     ----------
     package : str
-        Its name, the same for `import` and for `pip`, such as ``"pandas"``.
+        The name that `import` takes, such as ``"pandas"`` or ``"sklearn.base"``.
     purpose : str
         Why it is needed, such as ``"to read CSV files"``.
 
@@ -29,7 +41,7 @@ def require(package: str, purpose: str) -> ModuleType:
     Raises
     ------
     ModuleNotFoundError
-        If it is not installed.
+        If it is not installed; its `name` is that of the package.
     ImportError
         If it is installed but cannot be imported; the message has the reason.
 
@@ -38,18 +50,22 @@ def require(package: str, purpose: str) -> ModuleType:
     >>> require("numpy", "to compute").__name__
     'numpy'
     """
+    root = package.partition(".")[0]
     try:
+        importlib.import_module(root)
         return importlib.import_module(package)
     except ImportError as problem:
-        if isinstance(problem, ModuleNotFoundError) and problem.name == package:
+        extra = EXTRAS.get(root)
+        name = f'"tinygrad_edu[{extra}]"' if extra else _PIP_NAMES.get(root, root)
+        if isinstance(problem, ModuleNotFoundError) and problem.name == root:
             raise ModuleNotFoundError(
-                f"the package {package} is needed {purpose} and is not installed; install it "
-                f"with: python -m pip install {package}",
-                name=package,
+                f"the package {root} is needed {purpose} and is not installed; install it "
+                f"with: python -m pip install {name}",
+                name=root,
             ) from None
         reason = " ".join(str(problem).split())
         raise ImportError(
-            f"the package {package} is needed {purpose} and cannot be imported: {reason}; "
-            f"repair it with: python -m pip install --force-reinstall {package}",
-            name=package,
+            f"the package {root} is needed {purpose} and cannot be imported: {reason}; "
+            f"repair it with: python -m pip install --force-reinstall {name}",
+            name=root,
         ) from problem

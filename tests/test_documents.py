@@ -17,18 +17,22 @@ import pytest
 
 import nn
 import tinygrad_edu
+from tests.bridges.needs import NEEDS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 # Importing one of them warns; what they contain is documented under its new name.
 FORMER_NAMES = {"nn.by_hand.update_rules", "nn.csv_data", "nn.datasets", "nn.delta_rule"}
+# What needs an optional package is executed by `bridges/test_documents.py`.
 MODULES = sorted(
     {
         module.name
         for package in (tinygrad_edu, nn)
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
-        if not module.name.endswith("__main__") and module.name not in FORMER_NAMES
+        if not module.name.endswith("__main__")
+        and module.name not in FORMER_NAMES
+        and not module.name.startswith(tuple(NEEDS))
     }
     | {"tinygrad_edu", "nn"}
 )
@@ -224,9 +228,8 @@ def test_the_page_of_the_playground_names_what_exists():
 
 
 def pages_to_run():
-    return [
-        name for path in PAGES[1:] if (name := str(path.relative_to(DOCS))) not in RUN_ELSEWHERE
-    ]
+    names = [path.relative_to(DOCS).as_posix() for path in PAGES[1:]]
+    return [name for name in names if name not in RUN_ELSEWHERE and name not in NEEDS]
 
 
 @pytest.mark.parametrize("name", pages_to_run())
@@ -350,6 +353,11 @@ def test_examples_are_numbered_without_gaps():
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    run_docstrings(name)
+
+
+def run_docstrings(name):
+    """Execute the examples of a module; the first that prints something else fails."""
     module = importlib.import_module(name)
     finder = doctest.DocTestFinder()
     runner = doctest.DocTestRunner()

@@ -114,6 +114,17 @@ def test_missing_package_is_one_line_that_says_what_to_install(monkeypatch):
     assert caught.value.name == "pandas"
 
 
+def test_missing_package_of_a_bridge_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        require("mpi4py.MPI", "to train on several processes")
+    assert str(caught.value) == (
+        "the package mpi4py is needed to train on several processes and is not installed; install "
+        'it with: python -m pip install "tinygrad_edu[distributed]"'
+    )
+    assert caught.value.name == "mpi4py"
+
+
 def test_broken_package_says_why_it_cannot_be_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "needs_another.py").write_text("import surely_not_installed\n")

@@ -1,0 +1,22 @@
+"""Which documents need an optional package: the pages, and the modules with their docstrings.
+
+This table is the only place that says it. `test_documents.py` in this folder executes what is
+listed, or skips it with a reason where a package is absent; `tests/test_documents.py` executes all
+others, and they need no extra.
+"""
+
+import pytest
+
+from nn.packages import require
+
+# A page, as its path in `docs`, or the start of the name of a module: the packages that it imports.
+NEEDS = {}
+
+
+def skip_without(name):
+    """Skip the test where a package that a page or module needs is not installed."""
+    for package in NEEDS[name]:
+        try:
+            require(package, f"by {name}")
+        except ModuleNotFoundError as missing:
+            pytest.skip(str(missing))
