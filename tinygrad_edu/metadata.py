@@ -19,11 +19,15 @@ import numpy as np
 from .calls import leave_name
 from .facts import Composed, Recognition
 from .numpy_spelling import as_numpy
+from .scope import BLOCKS, USUAL
 from .tensor import Tensor
+from .watching import watcher_of_calls
 
 __all__ = ["COMPOSED", "Signature", "checked", "composed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+blocks_here = BLOCKS.here
 
 COMPOSED: dict[str, Composed] = {}
 """The functions that are composed of operations, by name."""
@@ -173,6 +177,8 @@ constant is meant
                 params = {key: read(value, key) for key, value in params.items()}
             out = function(*inputs, **params)
             leave_name(name, out, (*inputs, *params.values()) if params else inputs)
+            if blocks_here()[-1].value is not USUAL and (watcher := watcher_of_calls()):
+                watcher.composed(name, inputs, params, out)
             return out
 
         COMPOSED[name] = Composed(name, operation, recognition)

@@ -85,6 +85,11 @@ class Watcher:
     def called(self, node: Node, result: Tensor) -> None:
         """Observe a call of an operation; if it is not recorded, `result.node` is None."""
 
+    def composed(
+        self, name: str, inputs: tuple[Any, ...], params: dict[str, Any], result: Any
+    ) -> None:
+        """Observe that a function composed of operations returns; inner ones return first."""
+
     def arrived(self, tensor: Tensor, g: Any) -> Any:
         """Observe the complete gradient of a tensor; return the gradient that flows on."""
         return g
@@ -108,6 +113,12 @@ class _Several(Watcher):
     def called(self, node: Node, result: Tensor) -> None:
         for watcher in self.watchers:
             watcher.called(node, result)
+
+    def composed(
+        self, name: str, inputs: tuple[Any, ...], params: dict[str, Any], result: Any
+    ) -> None:
+        for watcher in self.watchers:
+            watcher.composed(name, inputs, params, result)
 
     def arrived(self, tensor: Tensor, g: Any) -> Any:
         for watcher in self.watchers:
