@@ -19,6 +19,7 @@ import warnings
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import IO
 
 __all__ = ["check_writable_folder", "try_lock", "write_atomically"]
@@ -152,6 +153,8 @@ def check_writable_folder(path: str | os.PathLike[str], needed: int = 0) -> None
         raise OSError(
             problem.errno, f"{problem.strerror}; it takes no new files", str(path)
         ) from None
+    if not hasattr(shutil, "disk_usage"):  # in WebAssembly, nobody knows
+        return
     free = shutil.disk_usage(folder).free
     if free < needed:
         message = f"{free} bytes are free on its disk, {needed} are needed; make room first"
@@ -174,7 +177,7 @@ def try_lock(descriptor: int) -> bool:
     Raises
     ------
     OSError
-        If the file system has no locks, like some network drives.
+        If the file system has no locks, like some network drives and WebAssembly.
 
     Examples
     --------
@@ -190,12 +193,19 @@ def try_lock(descriptor: int) -> bool:
             os.lseek(descriptor, _BEHIND_THE_CONTENT, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl
-
+            fcntl = _posix_locks()
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):  # Windows raises the second
         return False
     return True
+
+
+def _posix_locks() -> ModuleType:
+    try:
+        import fcntl
+    except ImportError:  # WebAssembly has one process, so it needs no locks
+        raise OSError(errno.ENOLCK, "this system has no locks") from None
+    return fcntl
 
 
 def _temporary_in(folder: Path) -> Path:
@@ -231,7 +241,7 @@ def _status_of(target: Path, given: Path) -> os.stat_result | None:
 def _take_over(descriptor: int, temporary: Path, replaced: os.stat_result) -> None:
     """Set the owner, group and permissions of the new file to those of the file it replaces."""
     mode = stat.S_IMODE(replaced.st_mode)
-    if os.name == "posix":
+    if hasattr(os, "fchown"):  # neither Windows nor WebAssembly has owners
         status = os.fstat(descriptor)
         owner, group = replaced.st_uid, replaced.st_gid
         try:
@@ -250,10 +260,10 @@ def _remove_abandoned(folder: Path) -> None:
     """Remove temporary files of processes that were killed while writing.
 
     Such a file has the name of a temporary file of this machine, is at least a minute old, belongs
-    to this user, and is not locked, which means that its writer is dead. Windows has other locks;
-    there, nothing is removed.
+    to this user, and is not locked, which means that its writer is dead. Windows has other locks,
+    and WebAssembly none; there, nothing is removed.
     """
-    if os.name != "posix":
+    if not hasattr(os, "geteuid"):
         return
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
