@@ -119,7 +119,8 @@ class Recording(Block[Any]):
     def __call__(self, function: Function) -> Function:
         """Decorate a function, so that its calls run in this context."""
         name = "enable_grad" if self.switch else "no_grad"
-        if not callable(function) or inspect.isclass(function):
+        given: object = function
+        if not callable(given) or inspect.isclass(given):
             raise TypeError(
                 f"{name} decorates a function, got {_described(function)}; write "
                 "`with no_grad():` or `with enable_grad():` to switch recording off or on"

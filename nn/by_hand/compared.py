@@ -136,7 +136,8 @@ def compared(
             f"{function} takes a network, got a {type(network).__name__}; use check_gradients for "
             "functions"
         )
-    if loss is not None and not (isinstance(loss, str) and loss in OBJECTIVES):
+    is_text = isinstance(loss, str)
+    if loss is not None and not (is_text and loss in OBJECTIVES):
         raise ValueError(f"loss is {loss!r}; expected one of {', '.join(OBJECTIVES)}")
     if isinstance(network, MLP) and _is_of_the_delta_rule(network, loss):
         return ComparedMLP(network, x, labels)

@@ -127,7 +127,7 @@ def read_drawing(
     return DrawnRow(low + (high - low) * image.ravel(), tuple(notes))
 
 
-def _side(features: int) -> int:
+def _side(features: object) -> int:
     if isinstance(features, bool) or not isinstance(features, int | np.integer) or features < 1:
         raise ValueError(f"features must be the number of pixels, at least 1, got {features!r}")
     side = image_side(int(features))

@@ -67,6 +67,7 @@ def lay_out(
     long: Collection[str] = (),
     version: int = 1,
     dtypes: Collection[str] = FLOATS,
+    form: str = FORMAT,
 ) -> Layout:
     """Lay out a file: decide where everything goes, and compute the checksums.
 
@@ -87,6 +88,8 @@ def lay_out(
         The oldest version of this format that can read the file.
     dtypes : collection of str
         The dtypes that arrays may have, as the format names them.
+    form : str
+        The text `format`: another one for files that other programs load.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def lay_out(
     plain = {name: _plain(name, array, dtypes) for name, array in arrays.items()}
     texts = {}
     for key, text in metadata.items():
-        if not isinstance(key, str) or not isinstance(text, str):
+        if not all(isinstance(part, str) for part in (key, text)):
             raise TypeError(f"metadata {key!r}: {type(text).__name__}; both must be str")
         (key + text).encode("utf-8")  # refuses half of a surrogate pair now
         if key not in OWN_KEYS:
@@ -124,8 +127,8 @@ def lay_out(
     header = json.loads(laid_out[8:header_end])
     header["__metadata__"] = {
         **texts,
-        "format": FORMAT,
-        "format_version": str(version),
+        "format": form,
+        **({"format_version": str(version)} if form == FORMAT else {}),
         "sha256": hashlib.sha256(numbers).hexdigest(),
     }
     digest = _header_digest(header)
@@ -372,8 +375,9 @@ def _span(name: str, entry: Any, dtypes: Collection[str]) -> tuple[int, int]:
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if type(dtype) is not str or not (dtype in dtypes or _is_text(name, dtype)):
         found = repr(dtype[:40]) if type(dtype) is str else type(dtype).__name__
+        advice = "; in PyTorch, model.float() converts it before it is saved" * (dtype == "BF16")
         raise ModelFileError(
-            f"tensor {name[:40]!r} has dtype {found}, expected one of {list(dtypes)}"
+            f"tensor {name[:40]!r} has dtype {found}, expected one of {list(dtypes)}{advice}"
         )
     if not _are_sizes(shape) or len(shape) > 32:
         raise ModelFileError(f"tensor {name[:40]!r}: the shape is not a list of at most 32 sizes")

@@ -299,7 +299,8 @@ class Optimizer:
 
     def _misfit(self, state: Mapping[str, Any]) -> str | None:
         """Describe why a state does not fit; None if it does."""
-        saved = state.get("param_groups") if isinstance(state, Mapping) else None
+        is_mapping = isinstance(state, Mapping)
+        saved = state.get("param_groups") if is_mapping else None
         if not isinstance(saved, list) or not isinstance(state.get("state"), Mapping):
             return "expected a dictionary with 'state' and 'param_groups', as state_dict() returns"
         if len(saved) != len(self.param_groups):

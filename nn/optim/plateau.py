@@ -145,7 +145,8 @@ class ReduceLROnPlateau:
         ValueError
             If it does not fit. Nothing is changed.
         """
-        if not isinstance(state, Mapping) or state.keys() != set(_STATE):
+        is_mapping = isinstance(state, Mapping)
+        if not is_mapping or state.keys() != set(_STATE):
             raise ValueError(
                 "the state does not fit ReduceLROnPlateau, nothing was loaded: expected "
                 f"{', '.join(_STATE)}"

@@ -219,8 +219,9 @@ class SequentialLR(Schedule):
         if self.milestones != sorted(set(self.milestones)):
             raise ValueError(f"milestones must increase, got {self.milestones}")
         for part in self.schedulers:
-            if not isinstance(part, Schedule) or part.optimizer is not optimizer:
-                what = "" if isinstance(part, Schedule) else f", got a {type(part).__name__}"
+            is_schedule = isinstance(part, Schedule)
+            if not is_schedule or part.optimizer is not optimizer:
+                what = "" if is_schedule else f", got a {type(part).__name__}"
                 raise ValueError(f"SequentialLR needs schedules of the same optimizer{what}")
         super().__init__(optimizer)
 

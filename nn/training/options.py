@@ -161,6 +161,14 @@ def _check_not_negative(name: str, value: Any) -> None:
     check_number(name, value, least=0.0)
 
 
+def _check_optimizer(name: str, value: Any) -> None:
+    check_optimizer(value)
+
+
+def _check_schedule(name: str, value: Any) -> None:
+    check_schedule(value)
+
+
 OPTIONS = (
     # The data.
     Option("label", "choice", "column with the classes or numbers to learn", _check_label),
@@ -213,14 +221,12 @@ OPTIONS = (
     Option("epochs", "count", "passes over the data", check_count),
     Option("learning_rate", "number", "step size", check_positive_number),
     Option("batch_size", "count", "samples a step looks at (64)", check_count),
-    Option(
-        "optimizer", "choice", "sgd, adam, ...", lambda n, v: check_optimizer(v) and None, "'adam'"
-    ),
+    Option("optimizer", "choice", "sgd, adam, ...", _check_optimizer, "'adam'"),
     Option(
         "schedule",
         "choice",
         "learning rate over time: cosine, step, ...",
-        lambda n, v: check_schedule(v) and None,
+        _check_schedule,
         "'cosine'",
     ),
     Option("weight_decay", "number", "shrink the weights in each step (0)", _check_not_negative),

@@ -86,7 +86,8 @@ def microscope(
     >>> 1e-6 < seen.curve("central differences").best_step < 1e-4
     True
     """
-    if not callable(f) or isinstance(f, Tensor):
+    given: object = f
+    if not callable(given) or isinstance(given, Tensor):
         raise TypeError(
             f"microscope() needs a function that computes the loss, got a {type(f).__name__}; "
             "pass it with its inputs, as in microscope(f, x)"

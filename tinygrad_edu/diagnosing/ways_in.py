@@ -191,7 +191,7 @@ def _numeric(value: Any) -> Array | None:
     if value is None or isinstance(value, str | bytes) or callable(value):
         return None
     try:
-        array: Array = values_of(value)
+        array: object = values_of(value)
     except (TypeError, ValueError):
         return None
     return array if isinstance(array, np.ndarray) and array.dtype.kind in "fiub" else None

@@ -38,7 +38,8 @@ def names_by_identity(names: Mapping[str, object] | None, model: Any = None) -> 
     'x'
     """
     names = {} if names is None else names
-    if not isinstance(names, Mapping) or not all(isinstance(name, str) for name in names):
+    is_mapping = isinstance(names, Mapping)
+    if not is_mapping or not all(isinstance(name, str) for name in names):
         raise TypeError('names maps text to tensors: names={"W": W}, or names=locals()')
     found: dict[int, str] = {}
     for name in sorted(names, key=lambda name: str(name).startswith("_")):

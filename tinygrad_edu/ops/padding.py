@@ -138,7 +138,7 @@ def pad(
     return getitem(padded, tuple(ends))
 
 
-def _check(mode: str, given: dict[str, Any]) -> None:
+def _check(mode: object, given: dict[str, Any]) -> None:
     """Check the mode, and that it has the keywords."""
     if not isinstance(mode, str) or mode not in _MODES:
         raise ValueError(f"pad: mode {mode!r}; expected {', '.join(_MODES)}")

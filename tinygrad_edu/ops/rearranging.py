@@ -310,7 +310,8 @@ def chunk(x: Any, chunks: int, axis: int = 0) -> tuple[Any, ...]:
     >>> chunk(Tensor([1.0, 2.0, 3.0]), 2)
     (Tensor([1., 2.]), Tensor([3.]))
     """
-    if not isinstance(chunks, int | np.integer) or chunks < 1:
+    is_count = isinstance(chunks, int | np.integer)
+    if not is_count or chunks < 1:
         raise ValueError(f"chunk: chunks is {chunks}; expected a whole number >= 1")
     axis = normalize_axis_index(axis, len(shape_of(x)))
     n = shape_of(x)[axis]

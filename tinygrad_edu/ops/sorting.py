@@ -135,7 +135,8 @@ def topk(
         return ValuesAndIndices(reshape(values, shape), indices.reshape(shape))
     axis = normalize_axis_index(axis, np.ndim(x))
     size = np.shape(x)[axis]
-    if not isinstance(k, int | np.integer) or not 0 <= k <= size:
+    is_count = isinstance(k, int | np.integer)
+    if not is_count or not 0 <= k <= size:
         raise ValueError(
             f"topk: k is {k} for {size} elements along axis {axis}; expected 0..{size}"
         )

@@ -179,7 +179,7 @@ def _check(only: str | None, animation: str | None, seconds: float, size: Any, v
         )
 
 
-def _check_animation(animation: str) -> None:
+def _check_animation(animation: object) -> None:
     if not isinstance(animation, str) or Path(animation).suffix.lower() not in ANIMATIONS:
         known = ", ".join(ANIMATIONS)
         raise ValueError(f"animation must end in one of {known}, or be None; got {animation!r}")

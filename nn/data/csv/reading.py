@@ -297,7 +297,7 @@ def _values(
 def _separator(sep: str | None) -> str | None:
     if sep is None:
         return None
-    mark = SEPARATOR_NAMES.get(sep, sep)
+    mark: object = SEPARATOR_NAMES.get(sep, sep)
     if not isinstance(mark, str) or len(mark) != 1 or mark not in SEPARATORS:
         raise ValueError(
             f"sep must be ',', ';', '|', ':', a tab, or a space for any number of blanks, "

@@ -78,8 +78,8 @@ def group_norm(
     x, shape = as_operand("group_norm", x), shape_of(x)
     if len(shape) < 2 or 0 in shape[1:]:
         raise ValueError(f"group_norm: x of shape {shape}; expected (N, channels, ...), none of 0")
-    is_count = isinstance(num_groups, int | np.integer) and num_groups > 0
-    if not is_count or shape[1] % num_groups:
+    is_count = isinstance(num_groups, int | np.integer)
+    if not is_count or num_groups < 1 or shape[1] % num_groups:
         raise ValueError(
             f"group_norm: num_groups is {num_groups}; expected a whole number that divides the "
             f"{shape[1]} channels of x of shape {shape}"
