@@ -298,7 +298,8 @@ class MultiheadAttention(Module):
     def _in_heads(self, x: Any, is_single: bool) -> Any:
         """Reshape sequences to (batch, heads, length, features of a head)."""
         x = x[None] if is_single else x if self.batch_first else swapaxes(x, 0, 1)
-        return swapaxes(reshape(x, (*x.shape[:2], self.num_heads, -1)), 1, 2)
+        size = x.shape[-1] // self.num_heads  # not -1, which an empty batch leaves open
+        return swapaxes(reshape(x, (*x.shape[:2], self.num_heads, size)), 1, 2)
 
     def describe(self) -> str:
         """Return ``embed_dim, num_heads``."""
