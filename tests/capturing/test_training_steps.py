@@ -308,3 +308,19 @@ def test_a_layer_with_settings_that_the_step_makes():
         return step, (network, optimizer)
 
     replayed(make, lambda number: (drawn(number, 5, 4), drawn(number + 100, 5, 3)), calls=6)
+
+
+def test_a_rate_that_is_a_quotient_of_numbers_from_a_counter():
+    """Both depend on the counter, which waits until a gradient uses the quotient."""
+
+    def body(network, box, loss_of, x, y):
+        network.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        t = box.t = box.t + 1
+        rate = box.rate * (1 - np.power(0.9, t)) / (1 - np.power(0.99, t))
+        for p in network.parameters():
+            p.data = p.data - rate.astype(p.dtype) * p.grad
+        return loss
+
+    compared(body, t=lambda _: np.zeros(()), rate=lambda _: np.array(0.01))

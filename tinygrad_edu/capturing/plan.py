@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class NeededCalls:
 
         inputs, keywords = mapped(change, call.inputs), mapped(change, call.keywords)
         written = change(call.written)
-        return Call(call.function, inputs, keywords, call.result, written, call.errors)
+        return replace(call, inputs=inputs, keywords=keywords, written=written)
 
     def _join(self, new: dict[Tracer, Tracer], one: Tracer, other: Tracer) -> None:
         """Replace `one` by `other`; the views of `one` become views of `other`."""
@@ -267,10 +268,11 @@ class Plan(NeededCalls):
         waiting: list[Call] = []  # calls without computed operands stay next to their user
         for call in self.calls:
             block = _needed_of(call, waiting)
-            waiting = [other for other in waiting if other not in block]
+            rest = [other for other in waiting if other not in block]
             made = _storages(results_of(call))
             if not (is_ufunc_call(call) and made and made <= moving):
                 order += block
+                waiting = rest
                 continue
             # It reads no array that is written into, so only its operands must come first.
             needed = set().union(*(_storages(inputs_of(one)) for one in block))
@@ -279,8 +281,9 @@ class Plan(NeededCalls):
                 position -= 1
             if position:
                 order[position:position] = block
+                waiting = rest
             else:
-                waiting += block
+                waiting.append(call)  # what it needs waits already, before it
         self.calls = [*order[:-1], *waiting, order[-1]]
 
     def _only_for_outputs(self, written: set[int]) -> set[int]:
