@@ -14,6 +14,7 @@ from typing import Any
 from tinygrad_edu import Tensor
 
 from .module import Module
+from .module_state import foreign_matrices
 
 __all__ = ["functional_call"]
 
@@ -92,6 +93,7 @@ def _replacements(module: Module, parameters: Mapping[str, Any]) -> dict[Tensor,
             problems.append(f"{name} has shape {tensor.shape}, expected {own[name].shape}")
         else:
             found[own[name]] = tensor
+    problems += filter(None, [foreign_matrices(module, parameters)])
     if problems:
         raise ValueError(
             f"the parameters do not fit {type(module).__name__}: {'; '.join(problems)}; its "

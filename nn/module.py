@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from tinygrad_edu import Tensor
 from tinygrad_edu.hints import attach_hints
@@ -23,7 +23,7 @@ from tinygrad_edu.scope import ModuleCall, enter_call, get_call, leave_call
 
 from . import module_state
 from .module_parts import Parts, repeated
-from .module_state import LoadedState
+from .module_state import LoadedState, State
 
 if TYPE_CHECKING:
     from .module_summary import Summary
@@ -179,7 +179,7 @@ class Module(Parts):
 
     # Saving and restoring ------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> State:
         """Copy the values of all parameters and buffers into a dictionary, by path.
 
         The state of a random generator that a module holds is in it too, encoded as an array, so
@@ -187,6 +187,11 @@ class Module(Parts):
 
         A captured step that another thread replays comes before or after the copy: the copy never
         mixes the weights of two steps, unless Python runs without its global lock.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Its attribute `layout` is ``"in,out"``: each matrix is (in, out).
         """
         return module_state.save(self)
 
@@ -197,7 +202,8 @@ class Module(Parts):
         ----------
         state : mapping of str to array_like
             As `state_dict` returns it. A shared parameter may have any of its names, or several
-            with equal values.
+            with equal values. Plain arrays are taken as (in, out); tensors of PyTorch, and files
+            that do not name the layout, are refused for a square matrix of a layer.
         strict : bool
             Whether all names must match. Otherwise what is missing keeps its values, and unknown
             names are ignored.
@@ -210,8 +216,8 @@ class Module(Parts):
         Raises
         ------
         ValueError
-            If names or shapes do not match, or values are not numbers. The error lists every
-            mismatch, and nothing is changed.
+            If names, shapes or layouts do not match, or values are not numbers. The error lists
+            every mismatch, and nothing is changed.
         """
         return module_state.load(self, state, strict)
 

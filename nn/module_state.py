@@ -1,7 +1,7 @@
 """What a module saves and restores: parameters, buffers, and the states of random generators.
 
-`Module.state_dict` and `Module.load_state_dict` call it. It writes no files, and does not convert
-between our layout of matrices and PyTorch's: see `bridges.pytorch`.
+`Module.state_dict` and `Module.load_state_dict` call it. It writes no files. It knows which layout
+the matrices of a state have, and refuses the wrong one; `bridges.pytorch` converts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from .module import Module
 
 __all__ = [
+    "IN_OUT",
+    "LAYOUTS",
+    "OUT_IN",
+    "UNKNOWN",
     "LoadedState",
+    "State",
     "decode_generator",
     "encode_generator",
     "entries_of",
+    "foreign_matrices",
     "load",
     "save",
     "transposed_paths",
@@ -36,6 +42,82 @@ _values = attrgetter("_data")
 
 # The kinds of dtypes that an entry of a kind takes without losing what the numbers mean.
 _ACCEPTED = {"f": "fiu", "i": "iu", "u": "iu", "b": "b"}
+
+
+IN_OUT, OUT_IN, UNKNOWN = "in,out", "out,in", "unknown"
+LAYOUTS = (IN_OUT, OUT_IN, UNKNOWN)
+"""Layouts of the matrices of a state: ours, PyTorch's, and that of a file that does not name it."""
+
+
+class State(dict[str, NDArray[Any]]):
+    """The state of a module: a dictionary of arrays that knows the layout of its matrices.
+
+    A copy, a pickle and a file of `nn.save_state` keep the layout. A plain dictionary has none:
+    `Module.load_state_dict` takes its arrays as ``in,out``.
+
+    Parameters
+    ----------
+    arrays : mapping of str to numpy.ndarray
+    layout : {"in,out", "out,in", "unknown"}
+        Ours, PyTorch's, or not known.
+
+    Examples
+    --------
+    >>> from nn import Linear
+    >>> Linear(2, 2).state_dict().layout
+    'in,out'
+    """
+
+    layout = IN_OUT
+
+    def __init__(self, arrays: Any = (), layout: str = IN_OUT) -> None:
+        super().__init__(arrays)
+        self.layout = layout
+
+    def copy(self) -> State:
+        """Return a shallow copy of the same layout."""
+        return State(self, self.layout)
+
+    __copy__ = copy
+
+
+def layout_of(state: Mapping[str, Any], values: Any) -> str:
+    """Return the layout of a matrix in a state."""
+    while values is not None:  # an array of `tensor.numpy()` is a view of the tensor's memory
+        if any(kind.__module__.partition(".")[0] == "torch" for kind in type(values).__mro__):
+            return OUT_IN
+        values = values.base if isinstance(values, np.ndarray) else None
+    return state.layout if isinstance(state, State) else IN_OUT
+
+
+def foreign_matrices(module: Module, state: Mapping[str, Any]) -> str:
+    """Say which matrices would fit a module although they are not ``(in, out)``; mostly empty.
+
+    Only square ones fit both ways; others have the wrong shape, which is reported elsewhere.
+
+    Parameters
+    ----------
+    module : Module
+    state : mapping of str to array_like
+        Arrays or tensors, also PyTorch's.
+    """
+    found: dict[str, list[str]] = {}
+    for path in transposed_paths(module):
+        shape: tuple[int, ...] = np.shape(state[path]) if path in state else ()
+        if len(shape) == 2 and shape[0] == shape[1] > 1:
+            found.setdefault(layout_of(state, state[path]), []).append(f"{path} {shape}")
+    advice = {
+        OUT_IN: "PyTorch's layout (out, in), expected (in, out)",
+        UNKNOWN: "an unknown layout: it is square, and the file does not say whether it is "
+        "(in, out) or PyTorch's (out, in). If it is (in, out), pass dict(state)",
+    }
+    problems = [
+        f"{', '.join(sorted(found[layout]))} has {words}; "
+        "nn.bridges.pytorch.from_pytorch(module, state) converts PyTorch's"
+        for layout, words in advice.items()
+        if layout in found
+    ]
+    return "; ".join(problems)
 
 
 def transposed_paths(module: Module) -> set[str]:
@@ -80,18 +162,20 @@ def entries_of(module: Module) -> list[Entry]:
     return list(found.values())
 
 
-def save(module: Module) -> dict[str, NDArray[Any]]:
+def save(module: Module) -> State:
     """Copy the state of a module; see `Module.state_dict`."""
     entries = entries_of(module)
     tensors = [entry.part for entry in entries if isinstance(entry.part, Tensor)]
     # One call of C code: no other thread runs in between.
     arrays = iter(list(map(_values, tensors)))
-    return {
-        entry.paths[0]: np.copy(next(arrays))
-        if isinstance(entry.part, Tensor)
-        else encode_generator(entry.part)
-        for entry in entries
-    }
+    return State(
+        {
+            entry.paths[0]: np.copy(next(arrays))
+            if isinstance(entry.part, Tensor)
+            else encode_generator(entry.part)
+            for entry in entries
+        }
+    )
 
 
 def load(module: Module, state: Mapping[str, Any], strict: bool) -> LoadedState:
@@ -107,7 +191,7 @@ def load(module: Module, state: Mapping[str, Any], strict: bool) -> LoadedState:
     arrays = {name: values_of(values) for name, values in state.items()}
     known = {path for entry in entries for path in entry.paths}
     strange = [name for name in arrays if name not in known]
-    lost, chosen, problems = [], [], []
+    lost, chosen, problems = [], [], [foreign_matrices(module, state)]
     for entry in entries:
         given = [path for path in entry.paths if path in arrays]
         if given:

@@ -15,6 +15,7 @@ from . import batching, creation, fft, functional, ops, transforms
 from .batching import *
 from .checkpointing import checkpoint
 from .creation import *
+from .dlpack import from_dlpack
 from .errors import CaptureError, GradientError, GraphCutWarning
 from .functional import *
 from .joiners import c_, r_
@@ -120,6 +121,7 @@ __all__ = [
     "enable_grad",
     "explain",
     "fft",
+    "from_dlpack",
     "keep_memory",
     "lint",
     "made_at",

@@ -441,10 +441,10 @@ def holds_tensor(data: Any, depth: int = 0) -> bool:
 
 
 # The one import cycle: operators are operations, which create Tensors; so it follows the class.
-from . import autodiff, comparing, copying, hints, hooks, numpy_protocol, ops  # noqa: E402
+from . import autodiff, comparing, copying, dlpack, hints, hooks, numpy_protocol, ops  # noqa: E402
 from .primitive import tick  # noqa: E402
 
 attach(Tensor, ops)
-comparing.attach(Tensor)
-hints.attach(Tensor)
+for _part in (comparing, dlpack, hints):
+    _part.attach(Tensor)
 _restored = copying.rebuild  # the name in pickles of version 0.1.0

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from tinygrad_edu import Tensor
 
 from ..errors import ModelFileError
+from ..module_state import LAYOUTS, State
 
 __all__ = ["pack_state", "unpack_state"]
 
 # A name in JSON that starts with one of them is a mark of ours; the user's has two.
 _MARK = "$"
+_LAYOUT = "$layout"
 _KEYS = (str, int, float, bool, type(None))
 _EXACT = 2**53  # other readers of JSON round larger integers
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -178,7 +180,9 @@ class _Packer:
                 )
         items = {key: self.encode(item, (*path, str(key))) for key, item in value.items()}
         if all(type(key) is str for key in items):
-            return {_MARK + k if k.startswith(_MARK) else k: item for k, item in items.items()}
+            texts = {_MARK + k if k.startswith(_MARK) else k: item for k, item in items.items()}
+            # That of a file's only state is in its metadata, where other programs find it.
+            return {_LAYOUT: value.layout} | texts if path and isinstance(value, State) else texts
         flat = [part for key, item in items.items() for part in (self.encode(key, path), item)]
         return {f"{_MARK}dict": flat}
 
@@ -226,10 +230,13 @@ class _Unpacker:
 
     def build(self, pairs: list[tuple[str, Any]]) -> Any:
         """Return the value of an object in JSON: a dictionary, or what a mark says."""
-        if len(pairs) == 1 and pairs[0][0][:1] == _MARK != pairs[0][0][1:2]:
+        found: dict[str, Any] = {}
+        if pairs and pairs[0][0] == _LAYOUT and pairs[0][1] in LAYOUTS:
+            (_, layout), *pairs = pairs
+            found = State(layout=layout)
+        elif len(pairs) == 1 and pairs[0][0][:1] == _MARK != pairs[0][0][1:2]:
             mark, content = pairs[0]
             return self.marked(mark[1:], content)
-        found = {}
         for key, value in pairs:
             if key.startswith(_MARK):
                 if not key.startswith(2 * _MARK):

@@ -35,6 +35,11 @@ _OTHER_FORMATS = {
     b"\x89PNG": "a PNG picture",
 }
 
+_CONVERT = (
+    ", not a model file; convert it in PyTorch: safetensors.torch.save_file(torch.load(path, "
+    "weights_only=True), 'model.safetensors'), then nn.bridges.pytorch.load_safetensors loads it"
+)
+
 # Protocol 2 and later have a first byte of their own. Before, a dict starts with its opcodes; the
 # pattern is exact, so that text is not taken for a pickle.
 _PICKLE_START = re.compile(
@@ -86,6 +91,9 @@ def _layout_of(stream: IO[bytes], size: int) -> Literal["native", "pickle"]:
         return "native"
     for magic, what in _OTHER_FORMATS.items():
         if start.startswith(magic):
+            what = "a file of torch.save" if b"/data.pkl" in start else what
+            if what.startswith("a file of torch.save"):
+                raise ModelFileError(f"{what}, which is a pickle{_CONVERT}")
             raise ModelFileError(f"{what}, not a model file; load it there and save plain arrays")
     if _PICKLE_START.match(start):
         return "pickle"

@@ -19,6 +19,7 @@ from tinygrad_edu.atomic_file import write_atomically
 from tinygrad_edu.errors import printable
 
 from ..errors import DataWarning, ModelFileError
+from ..module_state import LAYOUTS, UNKNOWN, State
 from . import native
 from .nested import pack_state, unpack_state
 from .opening import MOST_BYTES
@@ -28,7 +29,10 @@ __all__ = ["load_metadata", "load_state", "save_state"]
 
 _STATE = "state"
 # Texts of ours in the header; what else is there came from the user.
-OURS = {"created_by", CONTENT, "numpy", _STATE, *native.OWN_KEYS}
+LAYOUT = "layout"
+"""The key of the text that says whether matrices are ``in,out`` or, as in PyTorch, ``out,in``."""
+
+OURS = {"created_by", CONTENT, "numpy", _STATE, LAYOUT, *native.OWN_KEYS}
 
 
 def save_state(
@@ -92,6 +96,8 @@ def save_state(
         "numpy": np.__version__,
         _STATE: text,
     }
+    if isinstance(state, State):
+        texts[LAYOUT] = state.layout
     # A reader of version 1 could take a state with the names of a network for a network.
     layout = native.lay_out(arrays, texts, long=[_STATE], version=2, dtypes=native.ALL_DTYPES)
     return write_atomically(path, layout.pieces)
@@ -101,7 +107,8 @@ def load_state(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) -> 
     """Load a state from a file of `save_state`. Nothing in the file is executed.
 
     Any other safetensors file is loaded as a dictionary of its arrays, with a warning if it has no
-    checksums.
+    checksums. The layout of its matrices is unknown, unless the file has a text ``layout``:
+    ``in,out`` or ``out,in``. For files of PyTorch, see `nn.bridges.pytorch.load_safetensors`.
 
     Parameters
     ----------
@@ -114,6 +121,7 @@ def load_state(path: str | os.PathLike[str], *, max_bytes: int = MOST_BYTES) -> 
     -------
     dict, list, tuple, array, number, str, bool or None
         Equal to what was saved, in values and dtypes; tensors became arrays. Arrays are writable.
+        The attribute `layout` of a module's state is what it was.
 
     Raises
     ------
@@ -207,10 +215,15 @@ def read_parts(stream: IO[bytes], size: int, path: str | os.PathLike[str]) -> St
         The name of the file.
     """
     arrays, texts = native.read(stream, size, path, dtypes=native.ALL_DTYPES)
+    layout = texts.get(LAYOUT)
     if texts.get("format") != native.FORMAT:
-        return StateParts(arrays, arrays, texts)
+        known = layout if layout in LAYOUTS else UNKNOWN
+        return StateParts(State(arrays, known), arrays, texts)
     if texts.get(CONTENT) != "state" or _STATE not in texts:
         raise ModelFileError(
             "a trained network, not the state of a module; load it with nn.Classifier.load"
         )
-    return StateParts(unpack_state(arrays, texts[_STATE]), arrays, texts)
+    state = unpack_state(arrays, texts[_STATE])
+    if type(state) is dict and layout in LAYOUTS:
+        state = State(state, layout)
+    return StateParts(state, arrays, texts)

@@ -16,6 +16,7 @@ from tinygrad_edu import Tensor
 
 from ..checks import check_number
 from ..module import Module
+from ..module_state import State, foreign_matrices
 
 __all__ = ["ExponentialMovingAverage"]
 
@@ -60,7 +61,7 @@ class ExponentialMovingAverage:
                 "the Module itself, whose parameters are averaged"
             )
         check_number("decay", decay, least=0.0, below=1.0)
-        self.decay = float(decay)
+        self.decay, self._module = float(decay), module
         self._weights = dict(module.named_parameters())
         if not self._weights:
             raise ValueError(f"the {type(module).__name__} has no parameters to average")
@@ -101,7 +102,7 @@ class ExponentialMovingAverage:
             for name, tensor in self._tensors().items():
                 tensor.data = own[name]
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> State:
         """Copy the averages, by the names of the weights; a network of the same kind can load it.
 
         Raises
@@ -110,7 +111,7 @@ class ExponentialMovingAverage:
             If `update` was never called.
         """
         self._check_has_values()
-        return {name: np.copy(self._values[name]) for name in self._tensors()}
+        return State({name: np.copy(self._values[name]) for name in self._tensors()})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set the averages.
@@ -123,7 +124,7 @@ class ExponentialMovingAverage:
         Raises
         ------
         ValueError
-            If names or shapes do not match. Nothing is changed.
+            If names, shapes or layouts do not match. Nothing is changed.
         """
         tensors = self._tensors()
         arrays = {name: np.asarray(values) for name, values in state.items()}
@@ -134,6 +135,7 @@ class ExponentialMovingAverage:
             for name, tensor in tensors.items()
             if name in arrays and arrays[name].shape != tensor.shape
         ]
+        problems += filter(None, [foreign_matrices(self._module, state)])
         if problems:
             raise ValueError(f"the averages do not fit, nothing was loaded: {'; '.join(problems)}")
         self._values.update(
