@@ -6,5 +6,6 @@ It needs the package onnx: ``pip install tinygrad_edu[onnx]``. `export` takes an
 
 from .errors import ExportError
 from .exporting import Exported, export
+from .trained import export_model
 
-__all__ = ["ExportError", "Exported", "export"]
+__all__ = ["ExportError", "Exported", "export", "export_model"]

@@ -176,7 +176,7 @@ def encoded(
     model = _model(onnx, graph, inputs, outputs, labels, metadata)
     data = model.SerializeToString()
     cases = _cases(network, _other_inputs(arrays, axes, is_fixed, generator))
-    checked_by, difference = compare(data, names, cases)
+    checked_by, difference = compare(data, names, cases, _is_single(onnx, model))
     return data, Exported(
         Path(path),
         tuple(f"{value.name} {_shown(value.shape)}" for value in inputs),
@@ -189,7 +189,7 @@ def encoded(
 
 def _as_array(x: Any) -> Any:
     array = np.array(raw(x))
-    if array.dtype not in (np.float32, np.float64) and array.dtype.kind not in "iub":
+    if array.dtype not in (np.float32, np.float64) and array.dtype.kind not in "iubU":
         raise ExportError(
             f"the example is of dtype {array.dtype}; expected float32, float64, whole numbers or "
             "booleans"
@@ -299,9 +299,16 @@ def _drop_identities(graph: Graph, labels: Sequence[str]) -> None:
 
 
 def _described(graph: Graph, name: str, value: Value) -> Any:
-    kind = graph.helper.np_dtype_to_tensor_dtype(value.dtype)
     sizes = [str(size) if isinstance(size, Size) else size for size in value.shape]
-    return graph.helper.make_tensor_value_info(name, kind, sizes)
+    return graph.helper.make_tensor_value_info(name, graph.kind(value.dtype), sizes)
+
+
+def _is_single(onnx: Any, model: Any) -> bool:
+    """Whether a part of a model computes in float32."""
+    described = [*model.graph.input, *model.graph.output]
+    kinds = [one.type.tensor_type.elem_type for one in described]
+    kinds += [one.data_type for one in model.graph.initializer]
+    return onnx.TensorProto.FLOAT in kinds
 
 
 def _other_inputs(
@@ -332,5 +339,5 @@ def _cases(
 
 def _outputs(network: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
     with no_grad():
-        found = flat(network(*(Tensor(x) for x in inputs)))
+        found = flat(network(*(x if x.dtype.kind == "U" else Tensor(x) for x in inputs)))
     return [np.asarray(raw(value)) for value in found.values()]

@@ -98,7 +98,7 @@ class Graph:
             Its attributes.
         """
         self._count += 1
-        names = [f"{kind.lower()}_{self._count}" + (f"_{i}" if i else "") for i in range(outputs)]
+        names = [f"/{kind.lower()}_{self._count}" + (f"_{i}" if i else "") for i in range(outputs)]
         made = self.helper.make_node(
             kind, list(inputs), names, name=f"node_{self._count}", domain=domain, **options
         )
@@ -117,7 +117,7 @@ class Graph:
             raise ExportError(f"a constant of dtype {array.dtype} cannot be written as ONNX")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            name = self._constants[key] = f"constant_{len(self._constants)}"
+            name = self._constants[key] = f"/constant_{len(self._constants)}"
             if array.dtype.kind == "U":
                 array = array.astype(object)
             self.initializers.append(self.numpy_helper.from_array(array, name))
@@ -129,8 +129,14 @@ class Graph:
 
     def cast(self, name: str, dtype: Any) -> str:
         """Convert a value to another dtype."""
-        kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return str(self.add("Cast", name, to=kind))
+        return str(self.add("Cast", name, to=self.kind(dtype)))
+
+    def kind(self, dtype: Any) -> int:
+        """Return the number that ONNX has for a dtype."""
+        dtype = np.dtype(dtype)
+        if dtype.kind == "U":
+            return int(self.onnx.TensorProto.STRING)
+        return int(self.helper.np_dtype_to_tensor_dtype(dtype))
 
     def sizes(self, sizes: Sequence[Dim]) -> str:
         """Return the name of a vector of sizes, which may depend on the batch."""

@@ -21,11 +21,29 @@ _ROUNDED = {"floor": "Floor", "ceil": "Ceil", "rint": "Round"}
 
 
 def _compared(call: Call, kind: str) -> str:
+    if call.operands[0].dtype.kind == "U":
+        return _equal_texts(call)
     kinds = [one.constant[()] if one.is_number and one.constant is not None else one.dtype for one in call.operands]
     weak = [one.item() if isinstance(one, np.generic) else one for one in kinds]
     dtype = np.result_type(*weak)
     found = str(call.graph.add(kind, *call.names(dtype)))
     return str(call.graph.add("Not", found)) if call.name == "not_equal" else found
+
+
+def _equal_texts(call: Call) -> str:
+    """Compare a column of texts with constants, by their numbers: opset 17 compares no texts."""
+    texts, known = call.operands
+    if call.name != "equal" or known.constant is None or known.ndim != 1:
+        raise ExportError("texts can only be compared with a row of constants, by np.equal")
+    codes = call.graph.add(
+        "LabelEncoder",
+        texts.name,
+        domain="ai.onnx.ml",
+        keys_strings=known.constant.tolist(),
+        values_int64s=list(range(len(known.constant))),
+        default_int64=-1,
+    )
+    return str(call.graph.add("Equal", codes, call.graph.whole(*range(len(known.constant)))))
 
 
 def _logical(call: Call, kind: str) -> str:
@@ -70,6 +88,15 @@ def _argmax(call: Call) -> str:
         return graph.reshape(graph.add(kind, name, axis=axis, keepdims=0), ())
     keeps = int(bool(call.params.get("keepdims", False)))
     return str(graph.add(kind, name, axis=int(axis) % x.ndim, keepdims=keeps))
+
+
+@numpy_row("take_along_axis")
+def _take_along_axis(call: Call) -> str:
+    """Look up names by their numbers."""
+    (names,), codes = call.operands, call.params["indices"]
+    if names.ndim != 1 or codes.ndim != 1:
+        raise ExportError("only elements of a vector can be looked up")
+    return str(call.graph.add("Gather", names.name, codes.of(np.int64), axis=0))
 
 
 @numpy_row("view", "array", "asarray")

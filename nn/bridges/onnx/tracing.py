@@ -184,6 +184,8 @@ def _spelled(
         labels = _SIGNATURES[name]
     except KeyError:
         return name, inputs, keywords
+    if name == "concatenate":
+        return name, tuple(inputs[0]), {"axis": 0} | keywords
     if name in ("reshape", "transpose") and len(inputs) > 2:
         inputs = (inputs[0], inputs[1:])
     named = dict(zip(labels, inputs[1:], strict=False)) | keywords
@@ -191,7 +193,9 @@ def _spelled(
 
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
+    "concatenate": (),
     "getitem": ("index",),
+    "take_along_axis": ("indices", "axis"),
     "astype": ("dtype",),
     "reshape": ("shape",),
     "transpose": ("axes",),
@@ -207,6 +211,11 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "sum": ("axis",),
     "mean": ("axis",),
 }
+
+
+def _as_input(value: Tracer) -> Any:
+    """Return an input as a tensor; texts stay an array."""
+    return value if value.dtype.kind == "U" else _computed(value, None)
 
 
 def trace(
@@ -231,7 +240,7 @@ def trace(
     inputs = [tape.tracer(array) for array in arrays]
     try:
         with no_grad(), _Observer(tape):
-            outputs = network(*(_computed(value, None) for value in inputs))
+            outputs = network(*map(_as_input, inputs))
     except CaptureError as error:
         raise ExportError(f"the network cannot be recorded: {error}") from error
     finally:
