@@ -18,7 +18,7 @@ from .primitive import Node
 from .tensor import Tensor
 from .watching import Watching
 
-__all__ = ["SourceLine", "made_at", "record_source_lines"]
+__all__ = ["SourceLine", "calling_line", "made_at", "record_source_lines"]
 
 # Frames of these folders only pass a call on. Networks are recognised by their folder, because a
 # user's own module may be called `nn` too.
@@ -125,6 +125,18 @@ def made_at(tensor: Tensor) -> SourceLine | None:
         text = ""
     # Both separators: code may have been compiled on another system.
     return SourceLine(re.split(r"[/\\]", code.co_filename)[-1], line, code.co_qualname, text)
+
+
+def calling_line() -> str:
+    """Return the file and the line of the user's code that is running now; empty without one."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        is_numpy = str(frame.f_globals.get("__name__")).partition(".")[0] == "numpy"
+        if not is_numpy and not _passes_on(file):
+            return f"{os.path.basename(file)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def _line_number(code: CodeType, instruction: int) -> int:

@@ -29,7 +29,7 @@ from .runtime import FILE, State, changed_shape, is_refusal, renewed
 from .source import Source, Text
 from .verification import Verifier
 
-__all__ = ["MISS", "Program"]
+__all__ = ["MISS", "Program", "Writer"]
 
 MISS: Any = object()
 """The result of a program that does not fit the arguments or the settings."""
@@ -59,7 +59,9 @@ class Program:
     def __init__(self, function: Callable[..., Any], recording: Recording) -> None:
         plan = Plan(recording)
         self.bytes = sum(plan.blocks) + sum(value.array.nbytes for _, value in plan.spares)
-        writer = _Writer(recording, plan, Verifier(function, recording))
+        self._compile(Writer(recording, plan, Verifier(function, recording)))
+
+    def _compile(self, writer: Writer) -> None:
         self.source = writer.write()
         self.table = writer.table()
         scope = writer.source.scope
@@ -67,7 +69,7 @@ class Program:
         self.replay: Callable[..., Any] = scope.pop("_make")()
 
 
-class _Writer:
+class Writer:
     """Writes one program."""
 
     def __init__(self, recording: Recording, plan: Plan, verify: Verifier) -> None:
@@ -143,7 +145,7 @@ class _Writer:
         head += guards(self._recording, self._plan, self.source)
         reading, olds = self._contents()
         written, keep, kept = self._backups()
-        lines = [line for call in self._plan.calls[:-1] for line in self._call(call)]
+        lines = self._computation()
         drawing, again, self._drawn = self._generators()
         tries = [f"{self._busy} = True", "_state.has_ended = False", *self._spare_arrays()]
         tries += [*lines, *self._ends(olds, written, kept)]
@@ -234,7 +236,8 @@ class _Writer:
         given = [v for v in arguments if isinstance(v, Tracer)]
         given += [value for _, value in self._recording.inputs if value in self.source.texts]
         storages = {c.written.storage for c in self._plan.calls if c.written is not None}
-        texts = dict.fromkeys(self.source.texts[v] for v in given if v.storage in storages)
+        self._overwritten = {self.source.texts[v]: v for v in given if v.storage in storages}
+        texts = self._overwritten
         kept = [self.source.name(None, f"kept_{text}") for text in texts]
         lines = []
         for text, name in zip(texts, kept, strict=True):
@@ -266,6 +269,10 @@ class _Writer:
         ]
 
     # The calls -----------------------------------------------------------------------------
+
+    def _computation(self) -> list[str]:
+        """Write the calls; afterwards all values that are visible after the step have names."""
+        return [line for call in self._plan.calls[:-1] for line in self._call(call)]
 
     def _call(self, call: Call) -> list[str]:
         """Write a call; a view of fixed memory is made here, once, and needs no line."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CaptureError
+from ..source_lines import calling_line
 from ..tensor import Tensor
 
 __all__ = ["GETTERS", "Call", "Tape", "Tracer", "mapped"]
@@ -64,6 +65,8 @@ class Call:
         The array that the call writes into.
     errors : dict or None
         The floating-point error settings of NumPy, if the step has changed them.
+    place : str
+        The line of the user's code, for steps on a device; empty otherwise.
     """
 
     function: Callable[..., Any]
@@ -72,13 +75,15 @@ class Call:
     result: Any
     written: Tracer | None
     errors: dict[str, Any] | None = None
+    place: str = ""
 
 
 class Tape:
     """The calls of one step, in order, and the tracers of all their values."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes_places: bool = False) -> None:
         self.calls: list[Call] = []
+        self._notes_places = notes_places
         self.values: list[Tracer] = []
         self.is_closed = False
         self._thread = threading.get_ident()
@@ -140,7 +145,8 @@ class Tape:
             self._unlock(result, value)
         errors = dict(np.geterr())
         changed = None if errors == self._errors else errors
-        self.calls.append(Call(function, inputs, keywords, result, written, changed))
+        place = calling_line() if self._notes_places else ""
+        self.calls.append(Call(function, inputs, keywords, result, written, changed, place))
         return result
 
     def is_elsewhere(self) -> bool:

@@ -123,7 +123,9 @@ def detached(result: Any) -> Any:
     )
 
 
-def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recording:
+def record(
+    function: Callable[..., Any], bound: inspect.BoundArguments, notes_places: bool = False
+) -> Recording:
     """Call a step, and record it.
 
     If it raises an error, all arrays and settings are restored.
@@ -133,6 +135,8 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     function : callable
     bound : inspect.BoundArguments
         The arguments, including defaults.
+    notes_places : bool
+        Whether to store the line of the user's code for each call.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def record(function: Callable[..., Any], bound: inspect.BoundArguments) -> Recor
     CaptureError
         If the step does something that cannot be recorded.
     """
-    tape = Tape()
+    tape = Tape(notes_places)
     given = dict(bound.arguments)
     for name, value in given.items():
         bound.arguments[name] = _argument(name, value, tape)
