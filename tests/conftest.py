@@ -11,10 +11,14 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests import platforms
+
 # Where a gate decides, the same examples every time: it fails for what changed, not by chance.
 settings.register_profile("gate", max_examples=50, deadline=None, derandomize=True, database=None)
 # At a desk, other examples every time; what failed is kept, and tried first in the next run.
 settings.register_profile("free", max_examples=50, deadline=None)
+# In WebAssembly a test takes about seven times as long.
+settings.register_profile("wasm", max_examples=10, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 _usual = "gate" if "CI" in os.environ else "free"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))
@@ -38,6 +42,12 @@ def operations_of_this_test():
     if before != PRIMITIVES:
         PRIMITIVES.clear()
         PRIMITIVES.update(before)
+
+
+def pytest_collection_modifyitems(items):
+    """Expect tests to fail where the platform lacks what they need."""
+    for item in items:
+        platforms.mark(item)
 
 
 def pytest_collection(session):

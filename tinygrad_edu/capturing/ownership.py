@@ -17,6 +17,7 @@ __all__ = [
     "LIBRARY",
     "OURS",
     "OWN",
+    "STANDARD",
     "owner_of_class",
     "owner_of_function",
     "owner_of_module",
@@ -30,10 +31,16 @@ _ENGINE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 _PROJECT = tuple(
     os.path.join(os.path.dirname(_ENGINE), name, "") for name in (os.path.basename(_ENGINE), "nn")
 )
-_STANDARD = tuple(
+_STANDARD_FOLDERS = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+# In WebAssembly the standard library is a zip file next to its folder: /lib/python314.zip. Python
+# gives this file its name. The zip files of programs have other names, and are the user's.
+_ZIP = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+STANDARD = tuple(
     os.path.join(os.path.realpath(path), "")
-    for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+    for folder in sorted(_STANDARD_FOLDERS)
+    for path in (folder, os.path.join(os.path.dirname(folder), _ZIP))
 )
+"""Where the standard library is."""
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -42,7 +49,7 @@ def _owner_of_file(file: str) -> str:
     real = os.path.realpath(file)
     if real.startswith(_PROJECT):
         return OURS
-    is_library = not _INSTALLED.isdisjoint(real.split(os.sep)) or real.startswith(_STANDARD)
+    is_library = not _INSTALLED.isdisjoint(real.split(os.sep)) or real.startswith(STANDARD)
     return LIBRARY if is_library else OWN
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ from .pairs import Pairs
 from .quantities import Match
 from .running import Replacement
 from .suspecting import TRUE_VALUE, UNSUPPORTED, Suspicion, parts_of_result, root_of
-from .trying import ROUNDS, Attempts, is_a_start
+from .trying import ROUNDS, Attempts, cpu_seconds, is_a_start
 
 __all__ = ["Finding", "Repair"]
 
@@ -70,7 +69,7 @@ class Repair:
 
     def findings(self) -> list[Finding]:
         """List the mistakes, in the order in which the code runs."""
-        self._start = time.thread_time()
+        self._start = cpu_seconds()
         self._allow(self.seconds)
         found = self._in_turn(by_lines=True)
         if self.left and self.went_by_lines:
@@ -128,7 +127,7 @@ class Repair:
     def _allow(self, seconds: float) -> None:
         """Set how long to search from now on."""
         latest = self._start + _MOST_TIMES * self.seconds
-        self.at.deadline = min(time.thread_time() + seconds, latest)
+        self.at.deadline = min(cpu_seconds() + seconds, latest)
 
     def _is_needed(self, finding: Finding) -> bool:
         """Whether a correction that made no gradient right at once does so with the others."""
@@ -164,7 +163,7 @@ class Repair:
     def _searched_at_first(self, done: set[int], best: Correction | None) -> Correction | None:
         """Search for half of the time, as there may be two mistakes on one path."""
         latest = self.at.deadline
-        self._allow((latest - time.thread_time()) / 2)
+        self._allow((latest - cpu_seconds()) / 2)
         found = self._searched(done, best)
         self.at.deadline = latest
         return found

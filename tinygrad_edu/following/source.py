@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TypeAlias
 
+from ..capturing.ownership import STANDARD
+
 __all__ = ["Edited", "Function", "Listing", "find_source", "is_learners"]
 
 Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -26,6 +28,7 @@ _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 _FOLDERS = (
     *(os.path.join(_OURS, name, "") for name in ("tinygrad_edu", "nn")),
     *(os.path.join(path, "") for name, path in sysconfig.get_paths().items() if "lib" in name),
+    *STANDARD,
     "<frozen ",
 )
 
