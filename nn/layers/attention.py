@@ -248,7 +248,9 @@ class MultiheadAttention(Module):
             generator=getattr(self, "generator", None), need_weights=need_weights,
         )  # fmt: skip
         heads, weights = heads if need_weights else (heads, None)
-        output = self.out_proj(reshape(swapaxes(heads, 1, 2), (q.shape[0], q.shape[2], -1)))
+        features = self.out_proj.weight.shape[0]
+        shape = (q.shape[0], q.shape[2], features)
+        output = self.out_proj(reshape(swapaxes(heads, 1, 2), shape))
         output = output[0] if is_single else output if self.batch_first else swapaxes(output, 0, 1)
         if weights is None:
             return output, None

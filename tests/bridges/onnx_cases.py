@@ -119,10 +119,11 @@ def _cnn(generator):
     )  # fmt: skip
 
 
-ACTIVATIONS = (
-    "CELU ELU GELU SELU LeakyReLU LogSigmoid LogSoftmax Mish PReLU ReLU SiLU Sigmoid Softmax "
-    "Softplus Softsign Tanh Tanhshrink Hardshrink Hardsigmoid Hardswish Hardtanh ReLU6 Softshrink"
-).split()
+ACTIVATIONS = [
+    "CELU", "ELU", "GELU", "SELU", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU",
+    "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "Tanhshrink", "Hardshrink",
+    "Hardsigmoid", "Hardswish", "Hardtanh", "ReLU6", "Softshrink",
+]  # fmt: skip
 
 CASES = {name: Case(of(name), 3, 7) for name in ACTIVATIONS}
 CASES |= {
@@ -204,8 +205,8 @@ CASES |= {
 NOT_LAYERS = {"sinusoidal_positions"}
 """Names of `nn.layers` that are functions."""
 
-LOSSES = set(
-    "BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss NLLLoss "
-    "SmoothL1Loss".split()
-)
+LOSSES = [
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss",
+    "NLLLoss", "SmoothL1Loss",
+]  # fmt: skip
 """They take labels, and average over the batch: no part of a model that predicts."""
