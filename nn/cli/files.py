@@ -1,4 +1,4 @@
-"""The commands `inspect` and `convert`, for model files.
+"""The commands `inspect`, `convert` and `export`, for model files.
 
 What a file holds is read and described in `nn.files`.
 """
@@ -6,7 +6,9 @@ What a file holds is read and described in `nn.files`.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 from dataclasses import fields
 from typing import Any
 
@@ -26,6 +28,12 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="model file, native or model.pkl")
     parser.add_argument("target", help="new file, which ends with .safetensors or .pkl")
+    parser.add_argument("--overwrite", action="store_true", help="replace a target that exists")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="model file, native or model.pkl")
+    parser.add_argument("target", help="new file, which ends with .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace a target that exists")
 
 
@@ -86,7 +94,30 @@ def _convert(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    """Write a trained model as ONNX, for other programs and devices.
+
+    example:
+      tinygrad-edu export runs/mnist/model.safetensors model.onnx
+      The file takes rows as they are in the CSV file: it scales, standardises and fills in as the
+      training did, and returns labels and probabilities, or the number of a regression. It is
+      run and compared with the model before it is written. Install: pip install tinygrad_edu[onnx]
+    """
+    from ..bridges.onnx import export_model
+
+    if not options.target.endswith(".onnx"):
+        raise ValueError(f"{options.target}: expected a name that ends with .onnx")
+    if not options.overwrite and os.path.lexists(options.target):
+        message = "exists; give another name, or pass --overwrite"
+        raise FileExistsError(errno.EEXIST, message, options.target)
+    done = export_model(options.model, options.target)
+    if not options.quiet:
+        say(str(done))
+    return 0
+
+
 COMMANDS = {
+    "export": (_add_export, _export),
     "inspect": (_add_inspect, _inspect),
     "convert": (_add_convert, _convert),
 }

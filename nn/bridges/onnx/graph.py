@@ -74,8 +74,8 @@ class Graph:
 
     def __init__(self) -> None:
         self.onnx = require("onnx", "to write ONNX models")
-        self.helper: Any = __import__("onnx.helper", fromlist=["helper"])
-        self.numpy_helper: Any = __import__("onnx.numpy_helper", fromlist=["numpy_helper"])
+        self.helper: Any = require("onnx.helper", "to write ONNX models")
+        self.numpy_helper: Any = require("onnx.numpy_helper", "to write ONNX models")
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.batch: tuple[str, int] | None = None  # an input, and its axis of the batch
