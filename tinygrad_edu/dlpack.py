@@ -122,7 +122,7 @@ def export(
             "a Tensor does not share its memory, because a write would make gradients wrong; "
             "leave out copy=False, or read .data"
         )
-    values: Any = np.array(self._data)
+    values: Any = np.array(self._data, self.dtype.newbyteorder("="))
     try:
         return values.__dlpack__(stream=stream, max_version=max_version)
     except TypeError:  # NumPy 2.0 has the first layout only
