@@ -7,12 +7,13 @@ for is in `nn.distributed`; nothing here knows about networks.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from ..packages import require
 __all__ = ["Processes", "connect"]
 
 _POLL = 0.05  # seconds between two looks for messages of other ranks
+_STUCK = 1.0  # seconds after which ranks compare the calls that they wait in
 _PATIENCE = 2.0  # seconds that a failing rank waits for rank 0 to print its error
 _MOST_ELEMENTS = 2**27  # in one message; MPI libraries before 4.0 count in 32 bits
 
@@ -90,6 +92,7 @@ class Processes:
         self._world = mpi.COMM_WORLD.Dup()
         self.rank, self.size = int(self._world.rank), int(self._world.size)
         self.calls = 0
+        self.current: tuple[int, str, float] | None = None  # call, what it does, since when
         self._is_open = True
         self._watch = _Watch(self, mpi.COMM_WORLD.Dup()) if self.size > 1 else None
 
@@ -112,16 +115,16 @@ class Processes:
             For an array that is not of numbers or is read-only. Nothing was sent then.
         """
         _check_array(array)
-        self._enter()
-        if self.size == 1 or not array.size:
-            return
-        native = array.dtype.newbyteorder("=")
-        dtype = np.dtype(np.float32) if native == np.float16 else native
-        flat = np.ascontiguousarray(array, dtype).reshape(-1)
-        for start in range(0, flat.size, _MOST_ELEMENTS):
-            self._add(flat[start : start + _MOST_ELEMENTS])
-        if not np.shares_memory(flat, array):
-            array[...] = flat.reshape(array.shape)
+        with self._call(f"allreduce of {array.dtype}{list(array.shape)}"):
+            if self.size == 1 or not array.size:
+                return
+            native = array.dtype.newbyteorder("=")
+            dtype = np.dtype(np.float32) if native == np.float16 else native
+            flat = np.ascontiguousarray(array, dtype).reshape(-1)
+            for start in range(0, flat.size, _MOST_ELEMENTS):
+                self._add(flat[start : start + _MOST_ELEMENTS])
+            if not np.shares_memory(flat, array):
+                array[...] = flat.reshape(array.shape)
 
     def _add(self, part: NDArray[Any]) -> None:
         if not self._strict:
@@ -147,30 +150,36 @@ class Processes:
             Arrays, numbers, texts, None, and lists, tuples and dictionaries of them; ignored except
             on rank 0.
         """
-        self._enter()
-        if self.size == 1:
-            return value
-        arrays: list[NDArray[Any]] = []
-        frame = self._world.bcast(_without_arrays(value, arrays) if self.rank == 0 else None)
-        kinds = self._world.bcast([(a.shape, a.dtype.str) for a in arrays])
-        if self.rank:
-            arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
-        for array in arrays:
-            view = array.reshape(-1).view(np.uint8)
-            for start in range(0, view.size, _MOST_ELEMENTS):
-                self._world.Bcast(view[start : start + _MOST_ELEMENTS])
-        return value if self.rank == 0 else _with_arrays(frame, arrays)
+        with self._call("broadcast"):
+            if self.size == 1:
+                return value
+            arrays: list[NDArray[Any]] = []
+            frame = self._world.bcast(_without_arrays(value, arrays) if self.rank == 0 else None)
+            kinds = self._world.bcast([(a.shape, a.dtype.str) for a in arrays])
+            if self.rank:
+                arrays = [np.empty(shape, dtype) for shape, dtype in kinds]
+            for array in arrays:
+                view = array.reshape(-1).view(np.uint8)
+                for start in range(0, view.size, _MOST_ELEMENTS):
+                    self._world.Bcast(view[start : start + _MOST_ELEMENTS])
+            return value if self.rank == 0 else _with_arrays(frame, arrays)
 
     def barrier(self) -> None:
         """Return when all ranks have called it."""
-        self._enter()
-        self._world.Barrier()
+        with self._call("barrier"):
+            self._world.Barrier()
 
-    def _enter(self) -> None:
-        """Count a collective call."""
+    @contextlib.contextmanager
+    def _call(self, what: str) -> Iterator[None]:
+        """Count a collective call, and note it while it lasts."""
         if not self._is_open:
             raise RuntimeError("the group of processes was closed; call connect() again")
         self.calls += 1
+        self.current = self.calls, what, time.monotonic()
+        try:
+            yield
+        finally:
+            self.current = None
 
     # The end ---------------------------------------------------------------------------------
 
@@ -234,15 +243,18 @@ class Processes:
 class _Watch:
     """Notices that a rank fails or leaves; a thread, because the others may wait in MPI.
 
-    The messages go through rank 0: ``("error", text, status)`` and ``("left", rank, calls)`` to it,
-    and from it ``("left", rank, calls)`` of the first rank that leaves, and ``("end",)`` when all
-    have left.
+    The messages go through rank 0: ``("error", text, status)``, ``("left", rank, calls)`` and
+    ``("waits", rank, calls, what)`` to it, and from it ``("left", rank, calls)`` of the first rank
+    that leaves, and ``("end",)`` when all have left.
     """
 
     def __init__(self, group: Processes, comm: Any) -> None:
         self.group, self.comm = group, comm
         self.first: tuple[int, int] | None = None  # that left, and after how many calls
         self.left: set[int] = set()  # known to rank 0
+        self.waiting: tuple[int, int, str] | None = None  # a rank, and the call it waits in
+        self.sent: list[Any] = []  # requests, which own what they send
+        self.compared = 0  # the last call that was sent to be compared
         self.end, self.stop = threading.Event(), threading.Event()
         self.printing, self.has_printed = threading.Lock(), False
         self.thread = threading.Thread(target=self._run, name="nn.bridges.mpi", daemon=True)
@@ -254,12 +266,20 @@ class _Watch:
         atexit.register(group.close)
         self.thread.start()
 
+    def _send(self, message: tuple[Any, ...], rank: int) -> None:
+        """Send without waiting, because rank 0 also sends to itself."""
+        self.sent.append(self.comm.isend(message, rank))
+
     def _run(self) -> None:
         status = self.group._mpi.Status()
         while not self.stop.is_set():
             while self.comm.iprobe(status=status):
                 self._receive(self.comm.recv(source=status.source))
             self._compare()
+            current = self.group.current
+            if current and current[0] > self.compared and time.monotonic() - current[2] > _STUCK:
+                self.compared = current[0]
+                self._send(("waits", self.group.rank, *current[:2]), 0)
             self.stop.wait(_POLL)
 
     def _compare(self) -> None:
@@ -277,10 +297,22 @@ class _Watch:
             self._print(*rest)
         elif kind == "end":
             self.end.set()
+        elif kind == "waits":
+            self._compare_waiting(*rest)
         elif self.group.rank:
             self.first = (rest[0], rest[1])
         else:
             self._note(*rest)
+
+    def _compare_waiting(self, rank: int, calls: int, what: str) -> None:
+        """Fail on rank 0 if two ranks wait for each other in different calls."""
+        if self.waiting and self.waiting[1] == calls and self.waiting[2] != what:
+            other, _, others = self.waiting
+            self.report(
+                f"in call {calls}, rank {rank} waits in {what} and rank {other} in {others}; all "
+                "ranks must make the same calls"
+            )
+        self.waiting = rank, calls, what
 
     def _note(self, rank: int, calls: int) -> None:
         """Note on rank 0 that a rank leaves."""
@@ -288,7 +320,7 @@ class _Watch:
         if self.first is None:
             self.first = (rank, calls)
             for other in others:
-                self.comm.send(("left", rank, calls), other)
+                self._send(("left", rank, calls), other)
         first, least = self.first
         if calls != least:
             self.report(
@@ -298,13 +330,13 @@ class _Watch:
         self.left.add(rank)
         if len(self.left) == self.group.size:
             for other in others:
-                self.comm.send(("end",), other)
+                self._send(("end",), other)
             self.end.set()
 
     def leave(self) -> None:
         """Say that this rank leaves, and wait for the others."""
         message = ("left", self.group.rank, self.group.calls)
-        self.comm.send(message, 0)
+        self._send(message, 0)
         self.end.wait()
         self.stop.set()
         if threading.current_thread() is not self.thread:
@@ -315,7 +347,7 @@ class _Watch:
     def report(self, text: str, status: int = 1) -> NoReturn:
         """Have an error printed, and end all ranks."""
         if self.group.rank:
-            self.comm.send(("error", text, status), 0)
+            self._send(("error", text, status), 0)
             time.sleep(_PATIENCE)
         self._print(text, status)
 
