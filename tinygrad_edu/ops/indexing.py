@@ -21,6 +21,7 @@ from .joining import concatenate
 from .plain import shape_of
 from .shape import broadcast_to, reshape
 from .summing import axes_of, wider
+from .value_checks import addressable
 
 __all__ = [
     "getitem",
@@ -45,7 +46,8 @@ def _is_basic(index: Any) -> bool:
 
 def _array(part: Any) -> Any:
     """Convert lists of positions to arrays; an empty list needs a dtype."""
-    return np.array(part, dtype=None if part else np.intp) if isinstance(part, list) else part
+    is_list = isinstance(part, list)
+    return addressable(np.array(part, dtype=None if part else np.intp) if is_list else part)
 
 
 def getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:

@@ -14,7 +14,20 @@ import numpy as np
 from ..arrays import as_array, undisguised
 from ..leaving import values_of
 
-__all__ = ["all_true", "as_places", "check_positive", "check_signs", "first_place", "refuse"]
+__all__ = [
+    "WIDE",
+    "addressable",
+    "all_true",
+    "as_places",
+    "check_positive",
+    "check_signs",
+    "first_place",
+    "refuse",
+]
+
+
+WIDE = {dtype for dtype in map(np.dtype, ("i8", "u8")) if not np.can_cast(dtype, np.intp)}
+"""Dtypes of integers that NumPy shortens to its indices, without a word: int64 too, on 32 bits."""
 
 
 def refuse(wrong: Any, error: Callable[[], Exception]) -> None:
@@ -43,6 +56,27 @@ def all_true(condition: Any) -> bool:
     What is left out then must be without effect, such as a factor of 1.
     """
     return undisguised(condition) is condition and bool(np.all(condition))
+
+
+def addressable(index: Any) -> Any:
+    """Return an array of indices; raise an IndexError if NumPy would take another element for one.
+
+    With indices of 32 bits, as in WebAssembly, NumPy takes ``x[1]`` for ``x[[2**32 + 1]]``.
+    """
+    if getattr(index, "dtype", None) not in WIDE or not (index.shape and index.size):
+        return index
+    limits = np.iinfo(np.intp)
+    wrong = (index > limits.max) | (index < limits.min)
+
+    def error() -> IndexError:
+        place = first_place(wrong)
+        return IndexError(
+            f"index {undisguised(index)[place]} at {place}; the largest of this system is "
+            f"{limits.max}"
+        )
+
+    refuse(wrong, error)
+    return index
 
 
 def check_positive(name: str, what: str, numbers: Any, expected: str) -> None:
@@ -98,10 +132,11 @@ def as_places(name: str, what: str, numbers: Any, count: int | None) -> Any:
         raise TypeError(
             f"{name}: {what} of dtype {places.dtype}; expected integers, use .astype(int)"
         )
-    places = places.astype(np.intp, copy=False)
     wrong = places < 0
     if count is not None:
         wrong = wrong | (places >= count)
+    elif places.dtype in WIDE:
+        wrong = wrong | (places > np.iinfo(np.intp).max)
 
     def out_of_range() -> ValueError:
         first, end = first_place(wrong), "" if count is None else count - 1
@@ -109,4 +144,4 @@ def as_places(name: str, what: str, numbers: Any, count: int | None) -> Any:
         return ValueError(f"{name}: {what} {found} at {first}; expected 0..{end}")
 
     refuse(wrong, out_of_range)
-    return places
+    return places.astype(np.intp, copy=False)

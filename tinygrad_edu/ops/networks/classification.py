@@ -25,7 +25,7 @@ from ..indexing import getitem
 from ..plain import shape_of
 from ..reduction import mean, sum
 from ..summing import divided, is_half, single
-from ..value_checks import all_true, first_place, refuse
+from ..value_checks import WIDE, all_true, first_place, refuse
 from .activation import log_softmax, softmax
 from .loss import check_reduction, constant_weights
 from .mistakes import OF_CROSS_ENTROPY
@@ -60,13 +60,19 @@ def _places(logits: Any, labels: Any, counted: Any) -> Any:
     signed = labels.astype(np.int64, copy=False)
     if counted is not None:
         signed = np.where(counted, signed, 0)
+
+    def error() -> ValueError:
+        row = int(np.argmax((signed < 0) | (signed >= classes)))
+        return ValueError(
+            f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
+        )
+
+    if signed.dtype in WIDE:
+        refuse((signed < 0) | (signed >= classes), error)
     try:
         return np.ravel_multi_index((counting(rows), signed), logits.shape)
     except ValueError:
-        row = int(np.argmax((signed < 0) | (signed >= classes)))
-        raise ValueError(
-            f"label {labels[row]} in row {row}; with {classes} logits labels are 0..{classes - 1}"
-        ) from None
+        raise error() from None
 
 
 def _count(counted: Any, dtype: Any) -> Any:
