@@ -136,7 +136,9 @@ def compare(
         try:
             found = run(dict(zip(names, inputs, strict=True)))
         except Exception as error:
-            raise ExportError(f"{name} cannot run the model: {' '.join(str(error).split())}") from error
+            reason = " ".join(str(error).split())
+            advice = "" if name == "onnxruntime" else "; install onnxruntime, which knows more"
+            raise ExportError(f"{name} cannot run the model: {reason}{advice}") from error
         difference = largest_difference(found, outputs)
         if difference > (_SINGLE if is_single else _DOUBLE):
             shapes = ", ".join(str(np.shape(x)) for x in inputs)

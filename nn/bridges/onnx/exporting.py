@@ -74,7 +74,7 @@ def export(
     example: Any,
     path: str | os.PathLike[str],
     *,
-    batch_axis: int | None | Sequence[int | None] = 0,
+    batch_axis: int | Sequence[int | None] | None = 0,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
