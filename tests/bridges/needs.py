@@ -10,7 +10,10 @@ import pytest
 from nn.packages import require
 
 # A page, as its path in `docs`, or the start of the name of a module: the packages that it imports.
-NEEDS = {}
+NEEDS = {
+    "howto/onnx.md": ("onnx", "onnxruntime"),
+    "nn.bridges.onnx": ("onnx",),
+}
 
 
 def skip_without(name):

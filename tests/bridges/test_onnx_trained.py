@@ -21,7 +21,9 @@ ROWS = GENERATOR.normal(size=(90, 3)) * [1, 10, 100] + [0, 5, 1000]
 
 
 def session_of(path):
-    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def notes_of(path):

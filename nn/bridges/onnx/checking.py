@@ -36,6 +36,7 @@ def runner(data: bytes, has_runtime: bool | None = None) -> tuple[str, Callable[
         runtime: Any = importlib.import_module("onnxruntime")
         options = runtime.SessionOptions()
         options.log_severity_level = 4
+        options.intra_op_num_threads = 1  # more threads wait longer than they compute here
         try:
             session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:
