@@ -9,7 +9,7 @@ import gc
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests import platforms
 
@@ -17,8 +17,15 @@ from tests import platforms
 settings.register_profile("gate", max_examples=50, deadline=None, derandomize=True, database=None)
 # At a desk, other examples every time; what failed is kept, and tried first in the next run.
 settings.register_profile("free", max_examples=50, deadline=None)
-# In WebAssembly a test takes about seven times as long.
-settings.register_profile("wasm", max_examples=10, deadline=None, derandomize=True, database=None)
+# In WebAssembly a test takes about seven times as long, and so does drawing its examples.
+settings.register_profile(
+    "wasm",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 _usual = "gate" if "CI" in os.environ else "free"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _usual))

@@ -34,7 +34,9 @@ PARTS = {
     "capturing": ["tests/capturing", "tests/optim"],
     "layers": ["tests/layers", "tests/by_hand"],
     "drawing": ["tests/drawing", "tests/stepping"],
-    "training": ["tests/wasm", "tests/training/test_fitting.py", "tests/training/test_continuing.py"],
+    "training": [
+        "tests/wasm", "tests/training/test_fitting.py", "tests/training/test_continuing.py",
+    ],
     "files": [
         "tests/files/test_csv_data.py", "tests/files/test_csv_forms.py",
         "tests/files/test_csv_columns.py", "tests/files/test_network_file.py",

@@ -1,4 +1,4 @@
-"""The stand-in for safetensors writes and reads what the package does, where there is the package."""
+"""The stand-in for safetensors writes and reads what the package does, if that is installed."""
 
 import importlib
 import sys

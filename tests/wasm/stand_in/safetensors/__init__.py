@@ -22,7 +22,7 @@ class SafetensorError(Exception):
     """The package raises it for files that it cannot read."""
 
 
-class safe_open:  # noqa: N801 - the name in the package
+class safe_open:
     """A file whose arrays are read one by one."""
 
     def __init__(self, filename, framework):
