@@ -16,7 +16,8 @@
 #   make bench          measure speed (THREADS=2 for two threads, ONLY=steps,fit for some parts)
 #   make bench-peers    install PyTorch, JAX, MyGrad, autograd and scikit-learn, and measure them too
 #   make students OUT=folder  copy the project without the solutions of the exercises, for students
-#   make wheel          build the wheel and run the tests against it, outside the clone
+#   make dist           build wheel and sdist into dist/, twice, and check that both builds are equal
+#   make wheel          the same, and run the tests against the wheel, outside the clone
 #   make clean          remove everything that the other targets created
 
 PYTHON ?= python3
@@ -26,7 +27,7 @@ BIN    := $(VENV)/bin
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 .PHONY: demo playground models test test-peers test-bridges test-wasm test-thorough coverage lint docs docs-serve operations bench bench-peers \
-        wheel students clean graphviz chromium
+        dist wheel students clean graphviz chromium
 .DEFAULT_GOAL := help
 
 help:
@@ -65,6 +66,9 @@ lint: $(VENV)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/zizmor --offline --quiet .github
+	VALIDATE_PYPROJECT_NO_NETWORK=1 $(BIN)/sp-repo-review . --show errskip
 
 PORT ?= 8000
 
@@ -105,8 +109,12 @@ students:
 	  rm "$(OUT)/docs/index.md.old" "$(OUT)/README.md.old"
 	@echo "written: $(OUT), without $(ANSWERS)"
 
-wheel: $(VENV)/tests
-	$(BIN)/python -m tests.wheel
+dist: $(VENV)/release
+	$(BIN)/python -m tests.dist
+	$(BIN)/twine check --strict dist/*
+
+wheel: dist
+	$(BIN)/python -m tests.wheel dist/*.whl
 
 clean:
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -160,6 +168,10 @@ $(VENV)/bench-peers: $(VENV)/bench $(VENV)/peers
 
 $(VENV)/docs: $(VENV)/project
 	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
+$(VENV)/release: $(VENV)/ready pyproject.toml
+	$(BIN)/python -m pip install --quiet --group release
 	touch $@
 
 $(VENV)/lint: $(VENV)/project
