@@ -8,6 +8,7 @@ nothing.
 
 import functools
 import importlib.util
+import os
 import signal
 import socket
 import struct
@@ -63,7 +64,7 @@ CAPABILITIES = {
         "files cannot be locked",
     ),
     "permissions": (
-        lambda: sys.platform == "win32" or hasattr(__import__("os"), "fchmod"),
+        lambda: sys.platform == "win32" or hasattr(os, "fchmod"),
         "files have neither owners nor permissions",
     ),
     "signals": (
@@ -72,12 +73,12 @@ CAPABILITIES = {
     ),
     "sockets": (_opens_sockets, "there is no network, not even to this machine"),
     "reading at positions": (
-        lambda: hasattr(__import__("os"), "preadv"),
+        lambda: hasattr(os, "preadv"),
         "two readers of a file cannot have a position each",
     ),
-    "a library in C": (
-        lambda: importlib.util.find_spec("_posixshmem") is not None,
-        "Python cannot call a library in C",
+    "native speed": (
+        lambda: sys.platform not in ("wasi", "emscripten"),
+        "everything takes several times as long, and a time is measured",
     ),
 }
 

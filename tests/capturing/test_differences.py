@@ -117,6 +117,7 @@ def test_a_setting_that_is_gone_is_recorded_anew():
     np.testing.assert_array_equal(captured(X), X * 5.0)
 
 
+@pytest.mark.needs("threads")
 def test_another_step_on_the_same_network_at_the_same_time(monkeypatch):
     w = Tensor(X, requires_grad=True)
     is_inside, may_go = threading.Event(), threading.Event()

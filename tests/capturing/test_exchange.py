@@ -156,6 +156,7 @@ def test_interruptions_at_random():
     assert trial.step._programs
 
 
+@pytest.mark.needs("signals")
 def test_a_replay_inside_of_a_replay():
     """Call a step in a signal handler that has interrupted the same step."""
     box = SimpleNamespace(array=np.zeros(100_000))
@@ -194,6 +195,7 @@ class Many(Module):
 
 # Large weights reveal partial writes; many small ones reveal a partial exchange.
 @pytest.mark.parametrize(("count", "size"), [(2, 20_000), (30, 10)])
+@pytest.mark.needs("threads")
 def test_another_thread_sees_whole_steps(count, size):
     network = Many(count, size)
 

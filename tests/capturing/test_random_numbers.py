@@ -137,6 +137,7 @@ def test_a_state_that_is_read_or_set_is_refused():
     assert type(generators[0]) is np.random.Generator
 
 
+@pytest.mark.needs("threads")
 def test_another_thread_draws_from_the_generator_itself():
     tape = Tape()
     drawing = _Drawing(np.random.default_rng(0), tape, None)

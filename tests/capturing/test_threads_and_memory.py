@@ -116,6 +116,7 @@ def is_honest(found):
         lambda network: network.state_dict()["linear1.weight"],
     ],
 )
+@pytest.mark.needs("threads")
 def test_reading_while_another_thread_records(read):
     trainer, result, found = while_recording(lambda trainer: read(trainer.network))
     twin = Trainer()
@@ -128,6 +129,7 @@ def test_reading_while_another_thread_records(read):
     assert "a tracer" not in arrays_of((trainer.network, trainer.optimizer)).values()
 
 
+@pytest.mark.needs("threads")
 def test_one_step_in_two_threads():
     trainer, result, found = while_recording(lambda trainer: trainer.captured(*batch(1)))
     assert is_honest(result)
@@ -141,6 +143,7 @@ def test_one_step_in_two_threads():
         assert not differing(state, (twin.network, twin.optimizer))
 
 
+@pytest.mark.needs("threads")
 def test_one_step_without_state_in_many_threads():
     step, wrong = capture(lambda x: (np.tanh(x * 2) + x).sum(axis=0)), []
 
@@ -158,6 +161,7 @@ def test_one_step_without_state_in_many_threads():
     assert not wrong
 
 
+@pytest.mark.needs("threads")
 def test_another_thread_computes_with_the_network_that_is_recorded():
     w = Tensor(X, requires_grad=True)
     found = []

@@ -76,6 +76,7 @@ def test_long_chain():
     del y, second  # a chain of owners is freed one by one, not by recursion
 
 
+@pytest.mark.needs("processes")
 def test_chain_of_a_million():
     # In a new process, because a recursion that is too deep kills Python without a traceback.
     script = """
@@ -323,6 +324,7 @@ def test_no_grad_ends_with_an_exception():
     assert records()
 
 
+@pytest.mark.needs("threads")
 def test_no_grad_stays_in_its_thread():
     entered, asked, answers = threading.Event(), threading.Event(), []
 
@@ -341,6 +343,7 @@ def test_no_grad_stays_in_its_thread():
     assert answers == [True, False]
 
 
+@pytest.mark.needs("sockets", run=False)
 def test_no_grad_stays_in_its_task():
     async def without(pause):
         with no_grad():

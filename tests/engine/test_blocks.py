@@ -123,6 +123,7 @@ def test_blocks_closed_from_outside_in_either_order():
         assert records()
 
 
+@pytest.mark.needs("sockets", run=False)
 def test_an_event_loop_closes_a_generator():
     async def rows():
         with no_grad():
@@ -139,6 +140,7 @@ def test_an_event_loop_closes_a_generator():
     assert asyncio.run(main())
 
 
+@pytest.mark.needs("sockets", run=False)
 def test_a_task_stays_in_the_block_that_it_was_started_in():
     async def later():
         await asyncio.sleep(0)
@@ -153,6 +155,7 @@ def test_a_task_stays_in_the_block_that_it_was_started_in():
 
 
 @pytest.mark.parametrize("times", [300])
+@pytest.mark.needs("threads")
 def test_threads_share_one_object(times):
     block, failures = no_grad(), []
 

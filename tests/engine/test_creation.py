@@ -68,7 +68,7 @@ def test_leaves_can_be_trained():
 
 def test_integers_cannot_require_gradients():
     for make in (lambda **k: tg.arange(3, **k), lambda **k: tg.full(2, 1, **k)):
-        with pytest.raises(TypeError, match=r"int64.*floating.*3\.0"):
+        with pytest.raises(TypeError, match=r"int\d\d.*floating.*3\.0"):
             make(requires_grad=True)
 
 

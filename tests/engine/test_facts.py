@@ -178,6 +178,7 @@ def test_facts_fit_together():
             assert pitfall.gradient is None or operation.rules[pitfall.gradient] is not None
 
 
+@pytest.mark.needs("processes")
 def test_mistakes_of_recurrent_layers_are_imported_when_they_are_read():
     program = (
         "import sys, tinygrad_edu as tg\n"

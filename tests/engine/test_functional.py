@@ -297,7 +297,7 @@ def double(x):
 
 
 REFUSED = {
-    "integers": (lambda: jacobian(double, [1, 2]), TypeError, r"int64.*floating.*3\.0"),
+    "integers": (lambda: jacobian(double, [1, 2]), TypeError, r"int\d\d.*floating.*3\.0"),
     "an integer among others": (lambda: jvp(tg.add, (Y, 1), (Y, 1)), TypeError, r"int64.*3\.0"),
     "an array": (lambda: jacobian(lambda x: x.data, Y), TypeError, "f must return a Tensor.*Array"),
     "a list of arrays": (lambda: vjp(lambda x: [Y], Y, Y), TypeError, "of Tensors.*got a ndarray"),

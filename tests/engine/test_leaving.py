@@ -314,6 +314,7 @@ def test_pickles_of_version_0_1_0_are_read():
 # Threads --------------------------------------------------------------------------------------
 
 
+@pytest.mark.needs("threads")
 def test_gradients_of_threads_add_up():
     x = leaf(np.zeros(50_000))
     weights = np.random.default_rng(3).integers(1, 5, size=(4, 60, 1)).astype(float)

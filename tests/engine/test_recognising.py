@@ -349,6 +349,7 @@ def network(layers):
 
 
 @pytest.mark.parametrize(("layers", "nodes", "most"), [(8, 30, 0.01), (660, 1980, 0.2)])
+@pytest.mark.needs("native speed", run=False)
 def test_it_is_quick(layers, nodes, most):
     """Measured: 2 ms and 25 ms; the limits leave room for a slow machine."""
     order = graph_order(network(layers))

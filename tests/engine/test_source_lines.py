@@ -127,6 +127,7 @@ def test_nesting_and_exceptions():
     assert made_at(x * 2) is None
 
 
+@pytest.mark.needs("threads")
 def test_threads_are_independent():
     x, found = leaf(1.0), {}
     inside, done = threading.Event(), threading.Event()
@@ -167,6 +168,7 @@ def test_threads_are_independent():
     assert watching.watcher() is None
 
 
+@pytest.mark.needs("threads")
 def test_many_threads_at_once_end_it_only_with_the_last():
     x, wrong = leaf(1.0), []
 
@@ -233,6 +235,7 @@ def test_source_of_cells_and_code_without_source():
     assert {line.function for line in found} == {"<module>"}
 
 
+@pytest.mark.needs("processes")
 def test_program_on_the_command_line():
     script = """
 from tinygrad_edu import Tensor, made_at, record_source_lines

@@ -173,6 +173,7 @@ def test_row_23_broadcasting_with_0_d_and_leading_axes():
     assert z.grad == 48
 
 
+@pytest.mark.needs("floating-point warnings")
 def test_row_25_sum_and_mean_of_nothing():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     assert x.sum(axis=0).shape == (3,)
@@ -232,7 +233,7 @@ def test_row_30_output_of_several_elements():
 
 
 def test_row_31_integers_cannot_require_gradients():
-    with pytest.raises(TypeError, match="int64"):
+    with pytest.raises(TypeError, match=r"int\d\d"):
         Tensor([1, 2], requires_grad=True)
 
 
@@ -270,6 +271,7 @@ def test_row_34_a_training_step_leaves_no_cycles():
         del loss
 
 
+@pytest.mark.needs("threads")
 def test_row_35_recording_belongs_to_its_thread():
     recorded = []
     with no_grad():

@@ -141,7 +141,7 @@ WRONG_TYPES = {
     "mask, a number": (
         lambda: tg.scaled_dot_product_attention(H, H, H, True), "attn_mask is True.*is_causal"),
     "mask of integers": (
-        lambda: tg.scaled_dot_product_attention(H, H, H, np.ones((2, 2), int)), "int64.*bool"),
+        lambda: tg.scaled_dot_product_attention(H, H, H, np.ones((2, 2), "i8")), "int64.*bool"),
     "list of kernels": (lambda: tg.conv2d(X, [W[0], W[1]]), "stack"),
 }  # fmt: skip
 

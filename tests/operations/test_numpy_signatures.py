@@ -141,6 +141,7 @@ VALUES = {
     "copy": True,
     "order": "C",
     "kind": "stable",
+    "descending": True,
     "stable": True,
     "overwrite_input": False,
     "ddof": 1,

@@ -253,7 +253,7 @@ def test_functions_of_two_numbers(name, data):
         y = (random.integers(-64, 65, x.size) / 8).astype(dtype)
         keywords = {"rounding": 1000}  # of y - 1, times the logarithm of x
     else:
-        y = np.choose(random.integers(0, 4, x.size), [x, -x, y, y])
+        y = np.choose(random.integers(0, 4, x.size, np.intp), [x, -x, y, y])
     if "logaddexp" in name:
         keywords = {"rounding": 1000}  # of x - y
 

@@ -15,6 +15,8 @@ import pytest
 OPTIONS = ["--capture=sys", "-p", "no:logging", "-p", "no:faulthandler", "-p", "no:cacheprovider"]
 # Without a base, pytest names its folder after the user, and there are no users.
 OPTIONS += ["--basetemp=/tmp/pytest", "--continue-on-collection-errors", "--tb=short"]
+# Hypothesis counts references, and those of CPython 3.15 differ.
+OPTIONS += ["-W", "ignore:.*register_random:hypothesis.errors.HypothesisWarning"]
 
 
 class Recorder:
