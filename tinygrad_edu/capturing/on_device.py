@@ -116,7 +116,8 @@ class DeviceCalls:
     def _note_ends(self) -> None:
         last: dict[int, _Step] = {}
         for step in self._steps:
-            for number in (*_places_in(step.arguments), *step.results):
+            places = _places_in((step.arguments, step.numpy_arguments))
+            for number in (*places, *step.results):
                 last[number] = step
         for number, step in last.items():
             if number not in self._wanted:
@@ -256,7 +257,7 @@ class DeviceCalls:
                 with np.errstate(**step.errors):
                     terms = size_of_terms(step.by_numpy, inputs, keywords)
                     by_numpy = step.by_numpy(*inputs, **keywords)
-            except Exception:
+            except (ValueError, LookupError, ArithmeticError):
                 return False
             if step.is_drawn:  # only once
                 by_device = self._module.asarray(by_numpy)

@@ -107,19 +107,41 @@ def _constants_in(tree: Any) -> list[Any]:
 # Reductions ------------------------------------------------------------------------------------
 
 
-def _reduction(name: str) -> Callable[[Any, Call], _Found]:
+def _reduction(name: str, combine: str = "") -> Callable[[Any, Call], _Found]:
     """Translate ``ufunc.reduce``, whose axis is 0 if none is given, and `None` for all axes."""
 
     def translate(translator: Any, call: Call) -> _Found:
-        keywords = {"axis": 0, **call.keywords}
-        allowed = {"axis", "keepdims"} | ({"dtype"} if name in ("sum", "prod") else set())
-        if unknown := sorted(keywords.keys() - allowed):
-            return f"the option {unknown[0]}= of {name}"
         if len(call.inputs) > 1:
             return f"{name} with arguments by position"
-        return translator.function(name), call.inputs, keywords
+        return _reduced(translator, call, {"axis": 0, **call.keywords}, name, combine)
 
     return translate
+
+
+def _extreme(name: str, combine: str) -> Callable[[Any, Call], _Found]:
+    """Translate `max` and `min`."""
+
+    def translate(translator: Any, call: Call) -> _Found:
+        return _reduced(translator, call, dict(call.keywords), name, combine)
+
+    return translate
+
+
+def _reduced(
+    translator: Any, call: Call, keywords: dict[str, Any], name: str, combine: str
+) -> _Found:
+    """Translate a reduction; CuPy has none with ``initial=``, and `combine` does the same."""
+    allowed = {"axis", "keepdims"} | ({"dtype"} if name in ("sum", "prod") else set())
+    initial = keywords.pop("initial", None) if combine else None
+    if unknown := sorted(keywords.keys() - allowed):
+        return f"the option {unknown[0]}= of {name}"
+    reduce = translator.function(name)
+    if initial is None:
+        return reduce, call.inputs, keywords
+    if 0 in call.inputs[0].array.shape:
+        return f"{name} of an array without elements"
+    combined = translator.function(combine)
+    return (lambda *a, **k: combined(reduce(*a, **k), initial)), call.inputs, keywords
 
 
 def _accumulation(name: str) -> Callable[[Any, Call], _Found]:
@@ -137,25 +159,6 @@ def _add_reduceat(translator: Any, call: Call) -> _Found:
         return "add.reduceat with computed places"
     reduceat = translator.module.add.reduceat
     return reduceat, call.inputs, call.keywords
-
-
-def _extreme(name: str, with_initial: str) -> Callable[[Any, Call], _Found]:
-    """Translate `max` and `min`, which CuPy has without ``initial=``."""
-
-    def translate(translator: Any, call: Call) -> _Found:
-        keywords = dict(call.keywords)
-        initial = keywords.pop("initial", None)
-        if not keywords.keys() <= {"axis", "keepdims"}:
-            return f"this form of {name}"
-        reduce = translator.function(name)
-        if initial is None:
-            return reduce, call.inputs, keywords
-        if 0 in next(iter(call.inputs)).array.shape:
-            return f"{name} of an array without elements"
-        larger = translator.function(with_initial)
-        return (lambda *a, **k: larger(reduce(*a, **k), initial)), call.inputs, keywords
-
-    return translate
 
 
 # Shapes and types ------------------------------------------------------------------------------
@@ -303,6 +306,13 @@ def _getitem_rule(translator: Any, call: Call) -> _Found:
     return _adding(translator, cotangent, call.keywords["index"], x.array.shape)
 
 
+def _embedding_rule(translator: Any, call: Call) -> _Found:
+    cotangent, _, indices, weight = call.inputs
+    if not isinstance(indices, Tracer) or indices.array.dtype.kind not in "iu":
+        return "an embedding by numbers that are not integers"
+    return _adding(translator, cotangent, indices, weight.array.shape)
+
+
 def _adding(translator: Any, x: Tracer, index: Any, shape: tuple[int, ...]) -> _Found:
     """Add at an index, with more digits, because the order of the sum is not fixed."""
     module, dtype = translator.module, x.array.dtype
@@ -359,8 +369,8 @@ def _windows(
 OWN: dict[Any, Callable[[Any, Call], _Found]] = {
     (np.add, "reduce"): _reduction("sum"),
     (np.multiply, "reduce"): _reduction("prod"),
-    (np.maximum, "reduce"): _reduction("max"),
-    (np.minimum, "reduce"): _reduction("min"),
+    (np.maximum, "reduce"): _reduction("max", "maximum"),
+    (np.minimum, "reduce"): _reduction("min", "minimum"),
     (np.logical_and, "reduce"): _reduction("all"),
     (np.logical_or, "reduce"): _reduction("any"),
     (np.add, "accumulate"): _accumulation("cumsum"),
@@ -391,6 +401,7 @@ OWN: dict[Any, Callable[[Any, Call], _Found]] = {
 WHOLE: dict[str, Callable[[Any, Call], _Found]] = {
     "indexing.put_at": _put_at,
     "indexing.getitem_rule": _getitem_rule,
+    "networks.normalization._embedding_rule": _embedding_rule,
     "networks.windows.overlap_add": _overlap_add,
     "networks.windows._sliding_windows_rule": _sliding_windows_rule,
 }

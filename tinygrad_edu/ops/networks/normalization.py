@@ -323,11 +323,13 @@ def dropout(
     return multiply(where(kept, x, 0.0), 1 / (1 - p) if p < 1 else 0.0)
 
 
+def _embedding_rule(g: Any, out: Any, indices: Any, weight: Any) -> Any:
+    return put_at(g, index=values_of(indices).astype(np.int64), shape=weight.shape)
+
+
 @primitive(
     None,
-    lambda g, out, indices, weight: put_at(
-        g, index=values_of(indices).astype(np.int64), shape=weight.shape
-    ),
+    _embedding_rule,
     formula="weight[indices]",
     derivatives=("", "put_at(g, indices, weight.shape)"),
     carries=True,
