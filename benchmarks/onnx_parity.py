@@ -54,7 +54,9 @@ def _row(name, case, dtype, options):
             x = case.inputs(dtype, count)
             with warnings.catch_warnings(), no_grad():
                 warnings.simplefilter("ignore")
-                expected = [np.asarray(getattr(y, "_data", y)) for y in flat(network(Tensor(x))).values()]
+                expected = [
+                    np.asarray(getattr(y, "_data", y)) for y in flat(network(Tensor(x))).values()
+                ]
             try:
                 found.append(largest_difference(run({label: x}), expected))
             except Exception as error:  # the reference does not know all operators

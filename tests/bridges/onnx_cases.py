@@ -23,8 +23,9 @@ class Case:
         for tensor in (*network.parameters(), *network.buffers()):
             if tensor.dtype.kind == "f":
                 noise = generator.uniform(0.05, 0.4, tensor.shape)
-                tensor.data = (np.abs(tensor.data) + noise if tensor.data.min(initial=1) >= 0
-                               else tensor.data + noise * generator.choice([-1, 1], tensor.shape)).astype(dtype)  # fmt: skip
+                is_positive = tensor.data.min(initial=1) >= 0  # such as a running variance
+                signs = 1 if is_positive else generator.choice([-1, 1], tensor.shape)
+                tensor.data = (tensor.data + noise * signs).astype(dtype)
         return network.eval()
 
     def inputs(self, dtype, count):

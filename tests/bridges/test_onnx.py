@@ -1,4 +1,4 @@
-"""What a file holds, what is refused, and that planted faults are caught before a file is written."""
+"""What a file holds, what is refused, and that planted faults are caught before writing."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,8 @@ def test_layers_become_the_operators_of_onnx(tmp_path):
 
 
 def test_the_network_is_not_changed(tmp_path):
-    network = Sequential(Linear(6, 6), nn.BatchNorm1d(6), nn.Dropout(0.5, generator=np.random.default_rng(1)))  # fmt: skip
+    dropout = nn.Dropout(0.5, generator=np.random.default_rng(1))
+    network = Sequential(Linear(6, 6), nn.BatchNorm1d(6), dropout)
     before = {key: np.copy(value) for key, value in network.state_dict().items()}
     export(network, X, tmp_path / "m.onnx")
     assert all(module.training for module in network.modules())
@@ -111,8 +112,11 @@ def test_several_inputs_and_a_fixed_size(tmp_path):
 
 
 def test_numpy_outside_of_operations_is_translated(tmp_path):
-    network = Calls(lambda x: where(np.greater(x, 0), x, np.tanh(x.data) * 0.5) + np.argmax(x.data, axis=1)[:, None])  # fmt: skip
-    assert export(network, X, tmp_path / "m.onnx").difference < 1e-6
+    def function(x):
+        best = np.argmax(x.data, axis=1)[:, None]
+        return where(np.greater(x, 0), x, np.tanh(x.data) * 0.5) + best
+
+    assert export(Calls(function), X, tmp_path / "m.onnx").difference < 1e-6
 
 
 def test_sizes_that_depend_on_the_batch(tmp_path):
@@ -131,7 +135,10 @@ def test_sizes_that_depend_on_the_batch(tmp_path):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: np.fft.irfft(np.fft.rfft(x), 6), r"module \(the network itself\): irfft.*no translation"),
+        (
+            lambda x: np.fft.irfft(np.fft.rfft(x), 6),
+            r"module \(the network itself\): irfft.*no translation",
+        ),
         (lambda x: x * float(x.data.sum()), "cannot be recorded: the step reads values"),
         (lambda x: x * np.asarray(x.data), "cannot be recorded: the step reads values"),
         (lambda x: x if x.data[0, 0] > 0 else -x, "cannot be recorded: the step reads values"),
@@ -150,7 +157,8 @@ def test_what_a_file_cannot_repeat_is_refused(function, message, tmp_path):
 
 
 def test_a_refusal_names_the_module_and_the_operation(tmp_path):
-    network = Sequential(Linear(6, 6), Calls(lambda x: np.linalg.det(x.reshape(-1, 2, 3) @ x.reshape(-1, 3, 2))))  # fmt: skip
+    inner = Calls(lambda x: np.linalg.det(x.reshape(-1, 2, 3) @ x.reshape(-1, 3, 2)))
+    network = Sequential(Linear(6, 6), inner)
     refused(network, "module 1: det has no translation into ONNX", tmp_path)
 
 
@@ -195,9 +203,7 @@ def test_arguments_are_checked(tmp_path):
 # Planted faults -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "order"), [("LSTM", "ifno"), ("GRU", "rzn")], ids=["LSTM", "GRU"]
-)
+@pytest.mark.parametrize(("name", "order"), [("LSTM", "ifno"), ("GRU", "rzn")], ids=["LSTM", "GRU"])
 def test_gates_in_the_wrong_order_are_caught(name, order, tmp_path, monkeypatch):
     monkeypatch.setitem(rows_recurrence._ORDERS_OF_ONNX, f"{name.lower()}_sequence", order)
     case = CASES[name]
@@ -246,7 +252,7 @@ def test_inputs_of_the_check_are_like_the_example():
     assert whole.shape == (7, 2)
     assert set(whole.ravel()) == {2, 5}
     assert varied(X, None, 9, generator).shape == X.shape
-    assert not np.isin(varied(X, 0, 3, generator), X).any()
+    assert np.isin(varied(X, 0, 30, generator), X).mean() < 0.3
 
 
 def test_sizes_are_those_of_all_three_calls():

@@ -80,7 +80,9 @@ def table(tmp_path_factory):
         GENERATOR.choice(["A", "B", "C"], 120), GENERATOR.normal(50, 9, 120), strict=True,
     )  # fmt: skip
     lines = ["Sex,Age,Town,Fare,label"]
-    lines += [f"{s},{a if a > 20 else ''},{t},{f:.2f},{'in' if a > 40 else 'out'}" for a, s, t, f in drawn]
+    lines += [
+        f"{s},{a if a > 20 else ''},{t},{f:.2f},{'in' if a > 40 else 'out'}" for a, s, t, f in drawn
+    ]
     (folder / "t.csv").write_text("\n".join(lines) + "\n")
     net = nn.model(None, folder, seed=0, verbose=False)
     net.fit(folder / "t.csv", epochs=3, encode="onehot", missing="mean", overwrite=True, figures=[])
@@ -115,7 +117,10 @@ def test_a_wrong_order_of_columns_would_be_seen(table, tmp_path):
 
 
 def test_the_command_takes_native_files_and_pickles(tmp_path, capsys):
-    weights = [GENERATOR.normal(size=(3, 4)).astype(np.float32), GENERATOR.normal(size=(4, 2)).astype(np.float32)]
+    weights = [
+        GENERATOR.normal(size=(3, 4)).astype(np.float32),
+        GENERATOR.normal(size=(4, 2)).astype(np.float32),
+    ]
     saved = SavedNetwork(weights, [np.ones(4, np.float32), np.zeros(2, np.float32)],
                          classes=["cat", "dog"], feature_names=["a", "b", "c"], scale=2.0,
                          feature_ranges=[[0, 1], [5, 9], [-3, 3]])  # fmt: skip

@@ -50,7 +50,7 @@ def runner(data: bytes, has_runtime: bool | None = None) -> tuple[str, Callable[
 
 
 def varied(example: Any, axis: int | None, count: int, generator: np.random.Generator) -> Any:
-    """Draw an input like an example: its elements in another order, floating ones with noise.
+    """Draw an input like an example: its rows in another order, floating ones with noise.
 
     Parameters
     ----------
@@ -72,6 +72,9 @@ def varied(example: Any, axis: int | None, count: int, generator: np.random.Gene
     if example.dtype.kind == "f":
         spread = np.nanstd(example) or 1.0
         found = found + generator.normal(0, 0.25 * spread, found.shape)
+        low, high = np.nanmin(example), np.nanmax(example)
+        if low < high:  # the network may refuse what is outside of these, such as probabilities
+            found = np.clip(found, low, high)
     else:
         found = generator.permuted(found, axis=-1 if found.ndim else None)
     return np.ascontiguousarray(found, example.dtype)

@@ -170,9 +170,7 @@ def encoded(
     translator = Translator(graph, traces, batches, inputs)
     results = [flat(one.outputs) for one in traces]
     labels = _output_names(list(results[0]), output_names)
-    outputs = [
-        translator.translated([result.get(key) for result in results]) for key in results[0]
-    ]
+    outputs = [translator.translated([result.get(key) for result in results]) for key in results[0]]
     model = _model(onnx, graph, inputs, outputs, labels, metadata)
     data = model.SerializeToString()
     cases = _cases(network, _other_inputs(arrays, axes, is_fixed, generator))
@@ -216,7 +214,9 @@ def _input_shape(array: Any, axis: int | None) -> list[Any]:
 def _input_names(network: Module, given: Sequence[str] | None, count: int) -> list[str]:
     if given is None:
         parameters = inspect.signature(network.forward).parameters.values()
-        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        names = [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
         given = names[:count] if len(names) >= count else [f"input_{i}" for i in range(count)]
     return _checked_names("input_names", given, count)
 
@@ -318,8 +318,7 @@ def _other_inputs(
     counts = [a.shape[axis] for a, axis in zip(arrays, axes, strict=True) if axis is not None][:1]
     sizes: Sequence[int] = (0,) if is_fixed else (*_CHECKED_SIZES, *(n for n in counts if n))
     return [
-        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)]
-        for n in sizes
+        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)] for n in sizes
     ]
 
 

@@ -83,7 +83,9 @@ class Graph:
         self._sizes: dict[Any, str] = {}
         self._count = 0
 
-    def add(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **options: Any) -> Any:
+    def add(
+        self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **options: Any
+    ) -> Any:
         """Add a node; return the name of its output, or the names if it has several.
 
         Parameters

@@ -39,7 +39,7 @@ def _erf(call: Call) -> str:
 
 
 def _error_function(call: Call, x: str) -> str:
-    """Compute erf(x); for float64 as the engine does, because ONNX Runtime is exact to 1e-8 only."""
+    """Compute erf(x); for float64 as the engine does: ONNX Runtime is exact to 1e-8 only."""
     add, number = call.graph.add, call.number
     if call.dtype != np.float64:
         return str(add("Erf", x))
@@ -70,7 +70,7 @@ def _exp2(call: Call) -> str:
 
 @primitive_row("expm1")
 def _expm1(call: Call) -> str:
-    """Near 0, ``exp(x) - 1`` is ``2 h / (1 - h)`` with ``h = tanh(x / 2)``, without cancellation."""
+    """Near 0, ``exp(x) - 1`` is ``2 h / (1 - h)`` with ``h = tanh(x / 2)``: nothing cancels."""
     add, (x,) = call.graph.add, call.names()
     h = add("Tanh", add("Mul", x, call.number(0.5)))
     near = add("Div", add("Mul", h, call.number(2.0)), add("Sub", call.number(1.0), h))
@@ -231,5 +231,3 @@ def _linear(call: Call) -> str:
     if call.operands[0].ndim == 2:
         return str(call.graph.add("Gemm", x, weight, bias))
     return str(call.graph.add("Add", call.graph.add("MatMul", x, weight), bias))
-
-

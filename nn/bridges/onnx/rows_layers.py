@@ -55,9 +55,7 @@ def _transposed(call: Call, axes: int) -> str:
     added = for_each_axis("output_padding", call.params.get("output_padding", 0), axes, 0)
     groups = int(call.params["groups"])
     return str(
-        call.graph.add(
-            "ConvTranspose", *names, group=groups, output_padding=list(added), **options
-        )
+        call.graph.add("ConvTranspose", *names, group=groups, output_padding=list(added), **options)
     )
 
 

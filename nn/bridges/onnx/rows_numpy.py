@@ -23,7 +23,10 @@ _ROUNDED = {"floor": "Floor", "ceil": "Ceil", "rint": "Round"}
 def _compared(call: Call, kind: str) -> str:
     if call.operands[0].dtype.kind == "U":
         return _equal_texts(call)
-    kinds = [one.constant[()] if one.is_number and one.constant is not None else one.dtype for one in call.operands]
+    kinds = [
+        one.constant[()] if one.is_number and one.constant is not None else one.dtype
+        for one in call.operands
+    ]
     weak = [one.item() if isinstance(one, np.generic) else one for one in kinds]
     dtype = np.result_type(*weak)
     found = str(call.graph.add(kind, *call.names(dtype)))
@@ -69,7 +72,7 @@ def _isnan(call: Call) -> str:
 
 @numpy_row("any", "all")
 def _any(call: Call) -> str:
-    """Whether one of the elements, or each of them, is true: their maximum or minimum as numbers."""
+    """Whether one of the elements, or each, is true: their maximum or minimum as numbers."""
     graph = call.graph
     numbers = graph.cast(call.operands[0].of(np.bool), np.float32)
     kind = "ReduceMax" if call.name == "any" else "ReduceMin"

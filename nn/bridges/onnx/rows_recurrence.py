@@ -93,7 +93,7 @@ def _without_direction(call: Call, name: str, axis: int) -> str:
 
 @primitive_row("rnn_sequence")
 def _rnn(call: Call) -> str:
-    gates, weight, h0 = call.operands
+    weight, h0 = call.operands[1:]
     kind = {"tanh": "Tanh", "relu": "Relu"}[call.params.get("nonlinearity", "tanh")]
     size = fixed(weight.shape[0], "a size")
     given = _operands(call, np.zeros(size))
@@ -107,12 +107,12 @@ def _rnn(call: Call) -> str:
     def step(z: str, states: Sequence[str]) -> list[str]:
         return [add(kind, add("Add", z, add("MatMul", states[0], weight.of(call.dtype))))]
 
-    return _stacked(call, [one for one, in _steps(call, [h0], step)])
+    return _stacked(call, [one for (one,) in _steps(call, [h0], step)])
 
 
 @primitive_row("lstm_sequence")
 def _lstm(call: Call) -> Value:
-    gates, weight, h0, c0 = call.operands
+    weight, h0, c0 = call.operands[1:]
     size = fixed(weight.shape[0], "a size")
     value = Value(call.graph, call.shape, call.dtype, lambda: _lstm_in_steps(call, size))
     given = _operands(call, np.zeros(4 * size))
@@ -147,7 +147,7 @@ def _lstm_in_steps(call: Call, size: int) -> str:
 
 @primitive_row("gru_sequence")
 def _gru(call: Call) -> str:
-    gates, weight, bias, h0 = call.operands
+    weight, bias, h0 = call.operands[1:]
     size = fixed(weight.shape[0], "a size")
     add = call.graph.add
     given = None if bias.constant is None else _operands(call, bias.constant)
@@ -167,7 +167,7 @@ def _gru(call: Call) -> str:
         n = add("Tanh", add("Add", x_n, add("Mul", r, y_n)))
         return [add("Add", n, add("Mul", z, add("Sub", states[0], n)))]
 
-    return _stacked(call, [one for one, in _steps(call, [h0], step)])
+    return _stacked(call, [one for (one,) in _steps(call, [h0], step)])
 
 
 def _steps(

@@ -17,7 +17,16 @@ from .errors import ExportError
 from .graph import Graph, Value
 from .sizes import Dim, Size
 
-__all__ = ["ROWS", "Call", "Row", "composed_row", "fixed", "fixed_sizes", "numpy_row", "primitive_row"]
+__all__ = [
+    "ROWS",
+    "Call",
+    "Row",
+    "composed_row",
+    "fixed",
+    "fixed_sizes",
+    "numpy_row",
+    "primitive_row",
+]
 
 
 @dataclass(eq=False)

@@ -104,9 +104,7 @@ class _Tape(Tape):
         call = get_call()
         return "" if call is None else self.paths.get(id(call.module), "")
 
-    def add(
-        self, result: Any, kind: str, name: str, operands: Any, params: dict[str, Any]
-    ) -> None:
+    def add(self, result: Any, kind: str, name: str, operands: Any, params: dict[str, Any]) -> None:
         """Keep what computed a value, unless it is one of the operands."""
         event = Event(kind, name, tuple(operands), params, self.path(), len(self.calls))
         if all(result.number > value.number for value in event.tracers()):
@@ -218,9 +216,7 @@ def _as_input(value: Tracer) -> Any:
     return value if value.dtype.kind == "U" else _computed(value, None)
 
 
-def trace(
-    network: Callable[..., Any], arrays: Sequence[Any], paths: Mapping[int, str]
-) -> Trace:
+def trace(network: Callable[..., Any], arrays: Sequence[Any], paths: Mapping[int, str]) -> Trace:
     """Call a network on arrays, and record it.
 
     Parameters

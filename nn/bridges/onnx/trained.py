@@ -108,7 +108,8 @@ class _Pipeline(Module):
         fills = self.knowledge.prepare.fills
         if fills is not None and not np.isnan(fills[column]):
             replaced = np.arange(len(known)) == int(fills[column])
-            found = np.logical_or(found, np.logical_and(np.equal(texts[:, None], np.array([""])), replaced))  # fmt: skip
+            is_missing = np.equal(texts[:, None], np.array([""]))
+            found = np.logical_or(found, np.logical_and(is_missing, replaced))
         return where(found, np.float64(1), np.float64(0))
 
 
@@ -160,7 +161,9 @@ def export_model(
     inputs = [names[i] for i in pipeline.texts]
     if pipeline.numbers:
         taken = set(inputs)
-        numbers = next(n for i in range(len(inputs) + 1) if (n := "features" + "_" * i) not in taken)
+        numbers = next(
+            n for i in range(len(inputs) + 1) if (n := "features" + "_" * i) not in taken
+        )
         inputs.insert(0, numbers)
     properties |= {
         "task": saved.task,
@@ -215,6 +218,5 @@ def _example(pipeline: _Pipeline, saved: SavedNetwork) -> tuple[Any, ...]:
         if prepare.fills is not None:
             x[generator.random(shape) < 0.2] = np.nan
         found.append(x.astype(pipeline.dtype if prepare.is_plain else np.float64))
-    for texts in pipeline.texts.values():
-        found.append(generator.choice([*texts, ""], rows))
+    found += [generator.choice([*texts, ""], rows) for texts in pipeline.texts.values()]
     return tuple(found)

@@ -170,7 +170,10 @@ class Translator:
             return known
         shape = merged_shape([np.shape(array) for array in arrays], self.batches)
         if not any(isinstance(size, Size) for size in shape):
-            if not all(np.array_equal(first, other, equal_nan=first.dtype.kind == "f") for other in arrays[1:]):
+            if not all(
+                np.array_equal(first, other, equal_nan=first.dtype.kind == "f")
+                for other in arrays[1:]
+            ):
                 raise ExportError("an array of numbers depends on the batch size")
             value = Value(self.graph, shape, first.dtype, constant=first)
         else:
@@ -182,8 +185,13 @@ class Translator:
     def _growing(self, arrays: Sequence[Any], shape: Sequence[Any]) -> str:
         """Make a constant whose shape depends on the batch, if its rows are equal there."""
         axes = tuple(i for i, size in enumerate(shape) if isinstance(size, Size))
-        cores = [array[tuple(slice(1) if i in axes else slice(None) for i in range(array.ndim))] for array in arrays]
-        same = all(np.array_equal(np.broadcast_to(cores[0], array.shape), array) for array in arrays)
+        cores = [
+            array[tuple(slice(1) if i in axes else slice(None) for i in range(array.ndim))]
+            for array in arrays
+        ]
+        same = all(
+            np.array_equal(np.broadcast_to(cores[0], array.shape), array) for array in arrays
+        )
         if not same:
             raise ExportError("an array of numbers depends on the batch size")
         return self.graph.expand(self.graph.constant(cores[0]), shape)
@@ -193,7 +201,9 @@ def _aligned(events: Sequence[Event]) -> list[tuple[Any, ...]]:
     """List the values that depend on the inputs and that a call reads, one in each trace."""
     found = [event.tracers() for event in events]
     if len({len(values) for values in found}) > 1:
-        raise ExportError(f"{_place(events[0].path)}: it computes something else for another batch size")
+        raise ExportError(
+            f"{_place(events[0].path)}: it computes something else for another batch size"
+        )
     return list(zip(*found, strict=True))
 
 
