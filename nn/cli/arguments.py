@@ -51,9 +51,20 @@ def structure(text: str) -> list[int]:
 
 
 @contextlib.contextmanager
-def folder_for(path: str) -> Iterator[Path]:
-    """Create the folder for the results; remove it if an error leaves it empty."""
+def folder_for(path: str, *, is_made: bool = True) -> Iterator[Path]:
+    """Create the folder for the results; remove it if an error leaves it empty.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    is_made : bool
+        False if another process does all that.
+    """
     folder = Path(path)
+    if not is_made:
+        yield folder
+        return
     is_new = not folder.exists()
     if not is_new and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "is a file; --out takes a folder", path)

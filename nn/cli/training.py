@@ -11,12 +11,14 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..distributed import Agreement, Collective
 from ..files import NATIVE_FILE
 from ..training.classifier import Classifier
 from ..training.model_folder import CHECKPOINT, RUN_FILE
 from ..training.options import COMMAND, SEARCH
 from .arguments import folder_for, number, say, whole
 from .options import add_model_options, add_options, given_options, read_run_file, run_file_text
+from .processes import add_distributed, run_alone_or_together
 
 _MODEL_OPTIONS = ("activation", "dtype", "task", "dropout", "seed")
 
@@ -32,10 +34,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="run file with options; words here win")
     add_options(parser)
     add_model_options(parser)
+    add_distributed(parser)
 
 
 def _add_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", help="folder of an interrupted training")
+    add_distributed(parser)
 
 
 def _add_find_lr(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +67,15 @@ def _train(options: argparse.Namespace) -> int:
       created if necessary. An existing model is replaced, unless this training learned nothing.
       Pictures are chosen by --figures curves,confusion (or none). A training that was stopped goes
       on with --resume, or with: tinygrad-edu resume runs/titanic
+      Several processes train it together, with the same result up to rounding:
+      mpiexec -n 4 tinygrad-edu train train.csv --out runs/mnist --distributed
     """
     values = read_run_file(options.config) if options.config else {}
     given = {name: value for name, value in vars(options).items() if value is not None}
     if not options.train:  # then the run file names the data
         del given["train"]
     values |= given
-    return _run(values, is_quiet=options.quiet, as_json=options.json)
+    return _run(values, options)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -90,11 +96,23 @@ def _resume(options: argparse.Namespace) -> int:
             f"tinygrad-edu train --config {path}"
         )
     values = {**read_run_file(str(path)), "resume": True, "out": options.folder}
-    return _run(values, is_quiet=options.quiet, as_json=options.json)
+    return _run(values, options)
 
 
-def _run(values: dict[str, Any], *, is_quiet: bool, as_json: bool) -> int:
-    """Train with these options."""
+def _run(values: dict[str, Any], options: argparse.Namespace) -> int:
+    """Train with these options, in this process or in several."""
+    is_quiet = options.quiet or options.json
+    return run_alone_or_together(
+        options.distributed,
+        lambda group: _trained(values, group, is_quiet=is_quiet, as_json=options.json),
+        is_quiet=is_quiet,
+    )
+
+
+def _trained(
+    values: dict[str, Any], group: Collective | None, *, is_quiet: bool, as_json: bool
+) -> int:
+    is_first = group is None or group.rank == 0
     train = values.get("train")
     if not train:
         raise ValueError("name a CSV file to learn from: tinygrad-edu train train.csv")
@@ -103,13 +121,14 @@ def _run(values: dict[str, Any], *, is_quiet: bool, as_json: bool) -> int:
     out = values.setdefault("out", "runs/model")
     # The network first: its errors come before the folder is created.
     net = _model(values, out)
-    net.verbose = not is_quiet and not as_json
+    net.verbose = not is_quiet and is_first
     given = given_options(values)
     run_text = run_file_text({**values, "train": train})
     net._beside = {RUN_FILE: run_text}
-    with folder_for(out):
-        net.fit(train, values.get("test"), **given)
-    if as_json:
+    # A group of one trains as no group at all.
+    with Agreement(group).together(), folder_for(out, is_made=is_first):
+        net.fit(train, values.get("test"), distributed=group, **given)
+    if as_json and is_first:
         print(json.dumps(_result(net), ensure_ascii=False))
     elif net.verbose:
         _say_what_is_next(net, values.get("test"))

@@ -20,10 +20,10 @@ from .csv import CsvData, list_names, read_csv
 from .streaming.sizes import estimated_bytes, free_memory, in_words
 from .uniting import check_same_kinds, united, unused_columns
 
-__all__ = ["listed_files", "read_files"]
+__all__ = ["STANDARD_INPUT", "listed_files", "read_files", "would_stream"]
 
 _SUFFIXES = (".csv", ".csv.gz")
-_STANDARD_INPUT = "-"
+STANDARD_INPUT = "-"
 
 
 def read_files(
@@ -77,10 +77,10 @@ def read_files(
     wanted = stream
     if wanted is None:
         wanted = free is not None and size > free / 2
-    if stream and _STANDARD_INPUT in paths:
+    if stream and STANDARD_INPUT in paths:
         message = f"standard input is read into memory; save it to a file for {stream_words}"
         warnings.warn(message, DataWarning, stacklevel=3)
-    elif wanted and _STANDARD_INPUT not in paths:
+    elif wanted and STANDARD_INPUT not in paths:
         data = _read_stream(paths, name, settings)
         if data is not None:
             _warn_of_unused(data)
@@ -93,6 +93,23 @@ def read_files(
     data = _read_all(paths, name, settings)
     _warn_of_unused(data)
     return data
+
+
+def would_stream(paths: Sequence[str], dtype: Any, processes: int) -> bool:
+    """Return whether files are so large that several processes read their rows from disk.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The files.
+    dtype : dtype
+        Of the cells.
+    processes : int
+        How many processes would have a table of them in the memory of this machine.
+    """
+    size = sum(estimated_bytes(path, np.dtype(dtype).itemsize) for path in paths)
+    free = free_memory()
+    return free is not None and size * processes > free / 2
 
 
 def _warn_of_unused(data: CsvData) -> None:
@@ -207,7 +224,7 @@ def _settings_of_next(first: CsvData, settings: dict[str, Any]) -> dict[str, Any
 
 def _read_stream(paths: Sequence[str], name: str, settings: dict[str, Any]) -> CsvData | None:
     """Return the table with its rows in the cache; None if that cannot be written."""
-    from .streaming.cache import cache_folder, find, key_of, save
+    from .streaming.cache import cache_folder, find, key_of, save, waiting
     from .streaming.growing import GrowingTable
     from .streaming.open_file import CacheError, OpenFile
 
@@ -221,10 +238,7 @@ def _read_stream(paths: Sequence[str], name: str, settings: dict[str, Any]) -> C
     folder = cache_folder()
     # The same content may be read under another path: names are those of this call.
     if (data := find(key)) is not None:
-        if data.parts:
-            pairs = zip(data.parts, paths, strict=True)
-            data = replace(data, parts=tuple(p._replace(path=path) for p, path in pairs))
-        return replace(data, path=name)
+        return _named(data, paths, name)
     table: GrowingTable | None = None
 
     def new_table(rows: int, columns: int) -> Any:
@@ -239,15 +253,26 @@ def _read_stream(paths: Sequence[str], name: str, settings: dict[str, Any]) -> C
         table.finish(rows)
 
     try:
-        data = _read_all(paths, name, settings, new_table, finish)
-        assert table is not None  # the reader asked for it
-        if key_of(paths, options) != key:
-            raise DataError(f"{name}: the data changed during reading", path=name)
-        return save(key, table, data)
+        with waiting(key):
+            if (data := find(key)) is not None:  # another process has written it
+                return _named(data, paths, name)
+            data = _read_all(paths, name, settings, new_table, finish)
+            assert table is not None  # the reader asked for it
+            if key_of(paths, options) != key:
+                raise DataError(f"{name}: the data changed during reading", path=name)
+            return save(key, table, data)
     except CacheError as error:
         message = f"the cache cannot be written: {error}; {name} is read into memory instead"
         warnings.warn(message, DataWarning, stacklevel=4)
         return None
+
+
+def _named(data: CsvData, paths: Sequence[str], name: str) -> CsvData:
+    """Return data from the cache with the paths of this call."""
+    if data.parts:
+        pairs = zip(data.parts, paths, strict=True)
+        data = replace(data, parts=tuple(p._replace(path=path) for p, path in pairs))
+    return replace(data, path=name)
 
 
 def _without_ids(settings: dict[str, Any]) -> dict[str, Any]:

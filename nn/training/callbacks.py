@@ -29,10 +29,14 @@ class Run:
         Its learning rate may be changed, unless a schedule does that.
     history : History
         The finished epochs.
+    rank : int
+        The number of this process. In a distributed training callbacks are called in each process,
+        so that what they change is changed everywhere; those that write or print do it on rank 0.
     """
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
+        self.rank: int = loop.collective.rank
         self.network: Module = loop.network
         self.optimizer: Optimizer = loop.optimizer
         self.history: History = loop.history

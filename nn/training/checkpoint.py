@@ -6,7 +6,6 @@ differs from them does not continue. The file is written in `nn.files`.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -23,7 +22,7 @@ from ..errors import DataWarning, ModelFileError
 from .epoch import Epoch
 from .options import Plan
 
-__all__ = ["Checkpoints", "epochs_as_arrays", "epochs_from", "fingerprint", "settings_of"]
+__all__ = ["Checkpoints", "epochs_as_arrays", "epochs_from", "settings_of"]
 
 _NOT_SETTINGS = {
     *("callbacks", "figures", "overwrite", "checkpoint_every", "resume", "stream", "check_ranges"),
@@ -61,19 +60,6 @@ def settings_of(plan: Plan, network: str, seed: Any) -> dict[str, str]:
         "patience": repr(plan.patience),
     }
     return {name: text for name, text in sorted(settings.items()) if name not in _NOT_SETTINGS}
-
-
-def fingerprint(*parts: Any) -> str:
-    """Return a digest of arrays and texts: equal for equal data."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if hasattr(part, "shape"):  # an array, or inputs that are read from disk
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            for start in range(0, len(part), 4096):
-                digest.update(np.ascontiguousarray(part[start : start + 4096]).data)
-        else:
-            digest.update(repr(part).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
 
 
 class Checkpoints:

@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from tinygrad_edu.errors import printable
 
 from ..checks import check_seed
-from ..data.features import check_scale
 from ..data.known_inputs import KnownInputs
 from ..errors import NotFittedError
 from ..layers import Initializer
@@ -26,14 +25,15 @@ from ..mlp import MLP, check_mlp, check_structure
 from .asking import AsksModel
 from .knowledge import Knowledge
 from .objectives import TASKS
-from .options import PYTHON, SEARCH, check_options
-from .planning import planned
+from .options import PYTHON, SEARCH
+from .planning import checked_options, planned
 from .prediction import Prediction
 from .progress import say
 from .storing import StoresModel
 from .unknown_arguments import refuse_unknown_arguments
 
 if TYPE_CHECKING:
+    from ..distributed import Collective
     from .history import History
     from .learning_rate import RateSearch
 
@@ -232,6 +232,7 @@ class Classifier(AsksModel, StoresModel):
         overwrite: bool | None = None,
         checkpoint_every: int | None = None,
         resume: bool | None = None,
+        distributed: Collective | None = None,
         **others: Any,
     ) -> History:
         """Train on a table, and save the model and pictures of the training.
@@ -315,6 +316,10 @@ class Classifier(AsksModel, StoresModel):
         resume : bool
             Continue from the checkpoint in the folder: the result is bit for bit that of a
             training without interruption.
+        distributed : Collective
+            The group of processes that train together, all with the same arguments, such as
+            ``nn.bridges.mpi.connect()``. Each takes its share of each batch, and the result is that
+            of one process up to rounding. Rank 0 alone writes, draws and prints.
         **others : object
             Raise an error, with a hint at the right name.
 
@@ -360,43 +365,11 @@ class Classifier(AsksModel, StoresModel):
         from .fitting import fit
 
         passed = dict(locals())
-        for name in ("self", "train_data", "y", "test_data", "fit", "others"):
+        for name in ("self", "train_data", "y", "test_data", "distributed", "fit", "others"):
             passed.pop(name, None)
         refuse_unknown_arguments(others, self.fit, maker=type(self))
-        return fit(self, planned(train_data, y, test_data, self._checked_options(passed), self))
-
-    def _checked_options(self, passed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return options of `fit` by their names, checked, without those that are None."""
-        given = {name: value for name, value in passed.items() if value is not None}
-        names = {}
-        for former, name in (("epoch", "epochs"), ("alpha", "learning_rate")):
-            if former in given:
-                if name in given:
-                    raise TypeError(f"give {name} or {former}, not both: they are the same option")
-                given[name], names[name] = given.pop(former), former
-        check_options(given, names)
-        if "scale" in given:
-            given["scale"] = self._checked_scale(given["scale"])
-        self._check_standardize(given.get("standardize"))
-        return given
-
-    def _checked_scale(self, scale: float) -> float:
-        checked = check_scale(scale, self.dtype)
-        if self._fitted and checked != self.scale:
-            raise ValueError(
-                f"scale is {scale}, but the weights were trained with {self.scale:g}; omit it to "
-                "go on with them, or make a new model"
-            )
-        return checked
-
-    def _check_standardize(self, standardize: bool | None) -> None:
-        is_standardized = self.knowledge.prepare.means is not None
-        if self._fitted and standardize is not None and standardize != is_standardized:
-            raise ValueError(
-                f"standardize is {standardize}, but the weights were trained "
-                f"{'with' if is_standardized else 'without'} it; omit it to go on with them, or "
-                "make a new model"
-            )
+        plan = planned(train_data, y, test_data, checked_options(passed, self), self)
+        return fit(self, plan, distributed)
 
     def _remember(self, knowledge: Knowledge) -> None:
         """Mark the network as trained with this knowledge."""
@@ -441,7 +414,7 @@ class Classifier(AsksModel, StoresModel):
 
         unknown = [name for name in options if name not in SEARCH]
         refuse_unknown_arguments(unknown, self.find_learning_rate, SEARCH, type(self))
-        plan = planned(train_data, y, None, self._checked_options(options), self)
+        plan = planned(train_data, y, None, checked_options(options, self), self)
         return find_rate(self, plan, smallest, largest, steps)
 
     def __repr__(self) -> str:

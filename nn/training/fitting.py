@@ -5,19 +5,23 @@ Missing packages, a full disk and wrong data raise their errors here, before the
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_edu.memory import keep_memory
 
+from ..distributed import Agreement, Collective
 from ..files import SavedNetwork
 from .announcing import announcement
-from .checkpoint import Checkpoints, fingerprint, settings_of
+from .checkpoint import Checkpoints, settings_of
 from .choices import check_schedule
 from .dataset.learning_data import LearningData, read_learning_data
 from .figures.saving import Pictures, check_figures
+from .fingerprints import fingerprint
 from .history import History
 from .model_folder import ModelFolder, Nowhere
 from .objectives import objective_of
@@ -26,6 +30,7 @@ from .requirements import check_packages
 from .saved import saved_network
 from .session import Session, end_by_signal
 from .signals import Terminated
+from .together import checked_sources, same_generator, same_start
 
 if TYPE_CHECKING:
     from .classifier import Classifier
@@ -38,54 +43,97 @@ _HIDDEN = 100
 """Units of the hidden layer of a network that is made for the data, as in scikit-learn."""
 
 
-def fit(net: Classifier, plan: Plan) -> History:
-    """Train a classifier; see `Classifier.fit`."""
+def fit(net: Classifier, plan: Plan, collective: Collective | None = None) -> History:
+    """Train a classifier; see `Classifier.fit`.
+
+    Parameters
+    ----------
+    net : Classifier
+        What is trained.
+    plan : Plan
+        The checked arguments.
+    collective : Collective, optional
+        The processes that train it together.
+    """
+    agreement = Agreement(collective)
+    with contextlib.ExitStack() as stack:
+        with agreement.together():
+            plan = checked_sources(agreement, net, plan)
+            folder, figures = _checked_folder(net, plan, agreement)
+            stack.enter_context(folder.locked())
+        try:
+            return _trained(net, plan, folder, figures, agreement)
+        except Terminated as terminated:
+            stack.close()  # the folder is unlocked
+            end_by_signal(terminated, net._say)
+
+
+def _checked_folder(
+    net: Classifier, plan: Plan, agreement: Agreement
+) -> tuple[ModelFolder | Nowhere, Any]:
+    """Check the folder and the packages; return it, and the pictures that are wanted.
+
+    Only rank 0 writes, draws and prints.
+    """
     figures = plan.get("figures")
-    folder = Nowhere() if net.base_address is None else ModelFolder(net.base_address)
     if net.base_address is None:
         if plan.get("resume") or plan.get("checkpoint_every"):
             raise ValueError("a checkpoint needs a folder; make the model with base_address=")
         # Nothing is saved, but a film is recorded: History.film writes it.
         if not isinstance(figures, str):
             figures = [name for name in figures or () if name == "film"]
+    if not agreement.is_first:
+        return Nowhere(), []
+    folder = Nowhere() if net.base_address is None else ModelFolder(net.base_address)
     check_packages(("curves",) if figures is None else figures, plan.options, has_bar=net.verbose)
     if net.structure is not None:
         wanted = check_figures(figures, net.network.structure[0], net.task)
         folder.check_room(net.network, wanted)
+    return folder, figures
+
+
+def _trained(
+    net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figures: Any, agreement: Agreement
+) -> History:
+    with agreement.together():
+        session = _prepared(net, plan, folder, figures, agreement)
+    knowledge = session.knowledge
+    net.history, net.saved_in = session.history, None
+    keep_memory()
     try:
-        with folder.locked():
-            session = _prepared(net, plan, folder, figures)
-            knowledge = session.knowledge
-            net.history, net.saved_in = session.history, None
-            keep_memory()
-            try:
-                session.run(net.verbose)
-            finally:
-                net.saved_in = session.saved_in
-                if len(session.history):  # also after Ctrl-C
-                    net._remember(knowledge)
-    except Terminated as terminated:  # after the folder is unlocked
-        end_by_signal(terminated, net._say)
+        session.run(net.verbose and agreement.is_first)
+    finally:
+        net.saved_in = session.saved_in
+        if len(session.history):  # also after Ctrl-C
+            net._remember(knowledge)
+    if agreement.is_shared:
+        saved_in = agreement.broadcast(None if net.saved_in is None else str(net.saved_in))
+        net.saved_in = None if saved_in is None else Path(saved_in)
     return session.history
 
 
-def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figures: Any) -> Session:
+def _prepared(
+    net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figures: Any, agreement: Agreement
+) -> Session:
     """Read the data, and print what will be trained."""
     known = net.knowledge if net._fitted else None
     structure = net.structure
     # A stream of its own, so that weights and order are the same with and without validation.
     splitting = np.random.default_rng(None if net.seed is None else [net.seed, 1])
-    data = read_learning_data(plan, known, structure, net.dtype, splitting, net.task)
+    if agreement.is_shared:
+        same_generator(agreement, splitting)
+    data = read_learning_data(plan, known, structure, net.dtype, splitting, net.task, agreement)
     if structure is None:
         net._make_network(structure_for(data))
+    same_start(agreement, net.network, net._generator)
     network, knowledge, train = net.network, data.knowledge, data.train
     prepare = knowledge.prepare
     wanted = check_figures(figures, network.structure[0], net.task)
     if structure is None:
         folder.check_room(network, wanted)
-    if net.verbose:
+    if net.verbose and agreement.is_first:
         net._say(announcement(network, data, plan))
-    if net._fitted:
+    if net._fitted and agreement.is_first:
         net._say("note: training continues with the current weights")
 
     def content(learned: bool, history: History) -> SavedNetwork:
@@ -134,18 +182,19 @@ def _prepared(net: Classifier, plan: Plan, folder: ModelFolder | Nowhere, figure
         ),
         generator=net._generator,
         beside=net._beside,
-        say=net._say,
+        say=net._say if agreement.is_first else lambda text: None,
+        agreement=agreement,
     )
     if not plan.get("resume"):
         if (note := checkpoints.keep_earlier()) is not None:
-            net._say(f"note: {note}")
+            session.say(f"note: {note}")
     else:
         if session.resume():
-            net._say(f"resumed after epoch {len(session.history)}")
+            session.say(f"resumed after epoch {len(session.history)}")
             if session.is_complete:
-                net._say("note: this training was finished already; nothing is left to train")
+                session.say("note: this training was finished already; nothing is left to train")
         else:
-            net._say("note: there is no checkpoint to resume from; the training starts anew")
+            session.say("note: there is no checkpoint to resume from; the training starts anew")
     return session
 
 

@@ -7,6 +7,7 @@ reported with it. Files are read and written in `nn.files`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,21 @@ class Knowledge:
             zero = features.dtype.type(0)
             features = changed_rows(features, lambda rows: np.where(is_number, rows, zero))
         self.inputs.check_ranges(features, what, way_around)
+
+    # Other processes ---------------------------------------------------------------------------
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return everything as dictionaries, tuples, arrays, numbers and texts."""
+        return vars(self) | {"inputs": dict(vars(self.inputs)), "prepare": dict(vars(self.prepare))}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Knowledge:
+        """Return what `as_plain` was made of."""
+        parts = {
+            "inputs": KnownInputs(**plain["inputs"]),
+            "prepare": Preparation(**plain["prepare"]),
+        }
+        return cls(**{**plain, **parts})
 
     # Files -----------------------------------------------------------------------------------
 

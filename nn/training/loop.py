@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,20 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tinygrad_edu import CaptureError, GradientError, Tensor, capture
-from tinygrad_edu.errors import ReplayError
+from tinygrad_edu import GradientError
 
+from ..distributed import Alone, Collective, rows_of_batches, share
 from ..module import Module
-from ..optim import LBFGS, Optimizer, clip_grad_norm
+from ..optim import Optimizer
 from .choices import ScheduleRun
 from .history import Epoch, History
 from .metrics import measure
 from .objectives import Classification, Objective
+from .signals import FIRST
+from .step import SharedStep, Step
 from .stopping import BestEpoch, Divergence
 
-__all__ = ["Loop", "Samples", "Step"]
+__all__ = ["Loop", "Samples"]
 
 Samples = tuple[Any, ...]
 """Inputs and targets, and for training perhaps a weight for each row."""
@@ -76,6 +78,11 @@ class Loop:
         Chooses the best epoch, and decides when to stop.
     divergence : Divergence, optional
         Decides when the loss has grown for too long.
+    collective : Collective, optional
+        The group of processes that trains the network together; all of them run this loop, with
+        the same samples, generator and options.
+    signal : callable, optional
+        Returns the signal that this process has received, or 0; asked with each step of a group.
     on_batch, on_epoch : callable
         Called after each batch, and with each finished `Epoch`.
     measure_end : callable, optional
@@ -86,6 +93,8 @@ class Loop:
     ----------
     stopped : str or None
         Why the training ended before its last epoch, if it was not interrupted.
+    received : int
+        The signal that a process of the group had received before the last step; 0 for none.
 
     Notes
     -----
@@ -110,6 +119,8 @@ class Loop:
         clip: float | None = None,
         best: BestEpoch | None = None,
         divergence: Divergence | None = None,
+        collective: Collective | None = None,
+        signal: Callable[[], int] = lambda: 0,
         on_batch: Callable[[], None] = lambda: None,
         on_epoch: Callable[[Epoch], None] = lambda epoch: None,
         measure_end: Callable[[], float] | None = None,
@@ -124,7 +135,15 @@ class Loop:
         self.divergence = divergence or Divergence(math.inf)
         self.on_batch, self.on_epoch, self.measure_end = on_batch, on_epoch, measure_end
         self.stopped: str | None = None
-        self._step = Step(network, optimizer, self.objective, clip)
+        self.collective = Alone() if collective is None else collective
+        self.signal, self.received = signal, 0
+        self._step = self._shared = None
+        if self.collective.size == 1:
+            self._step = Step(network, optimizer, self.objective, clip)
+        else:
+            self._shared = SharedStep(
+                network, optimizer, self.objective, clip, self.collective, extras=len(FIRST)
+            )
         self._position = _Position()
         self._finished: dict[str, Any] | None = None
         self._has_diverged_before = False
@@ -206,13 +225,13 @@ class Loop:
         """Train on the batches of an epoch that are left."""
         size = self.batch_size
         if hasattr(self.samples[0], "expect"):  # inputs that are read from disk
-            self.samples[0].expect(order[place.start :])
+            left = order[place.start :]
+            self.samples[0].expect(rows_of_batches(left, size, self.collective))
         while place.start < len(order):
             rows = order[place.start : place.start + size]
-            batch = [part[rows] for part in self.samples]
             batch_number = place.start // size + 1
             try:
-                loss, outputs = self._step(*batch)
+                loss, right, weight = self._stepped(rows)
             except GradientError as error:  # a search for the step found none
                 found = str(error).split(";")[0]
                 raise _diverged(found, number, batch_number) from error
@@ -230,15 +249,40 @@ class Loop:
                     number,
                     batch_number,
                 )
-            weight = float(batch[2].sum(dtype=np.float64)) if len(batch) > 2 else len(rows)
             place.loss += loss * weight
             place.weight += weight
-            place.right += self.objective.right(outputs, batch[1])
+            place.right += right
             place.start += size
             place.rate = float(self.optimizer.param_groups[0]["lr"])
             place.seconds = time.perf_counter() - start
             self.schedule.after_batch()
             self.on_batch()
+
+    def _stepped(self, rows: NDArray[Any]) -> tuple[float, float, float]:
+        """Take a step on some rows; return their mean loss, how many are right, and their weight.
+
+        In a group, each process takes its share of the rows, and all get the same numbers.
+        """
+        weight = self._weight(rows)
+        if self._step is not None:
+            batch = [part[rows] for part in self.samples]
+            loss, outputs = self._step(*batch)
+            return loss, self.objective.right(outputs, batch[1]), weight
+        assert self._shared is not None  # there is one of the two
+        place = share(len(rows), self.collective)
+        own = rows[place]
+        batch = [part[own] if len(own) else part[:0] for part in self.samples]
+        part_of_weight = self._weight(own) / weight
+        received = self.signal()
+        extras = [float(received == one) for one in FIRST]
+        loss, right, found = self._shared(batch, part_of_weight, (len(rows), place), extras)
+        self.received = next((s for s, n in zip(FIRST, found, strict=True) if n), 0)
+        return loss, right, weight
+
+    def _weight(self, rows: NDArray[Any]) -> float:
+        if len(self.samples) < 3:
+            return len(rows)
+        return float(self.samples[2][rows].sum(dtype=np.float64))
 
     def _count_batches(self) -> int:
         return -(-len(self.samples[0]) // self.batch_size)
@@ -246,7 +290,7 @@ class Loop:
     def _measured(self, samples: Samples | None) -> tuple[float | None, float | None]:
         if samples is None:
             return None, None
-        measured = measure(self.network, samples[0], samples[1], self.objective)
+        measured = measure(self.network, samples[0], samples[1], self.objective, self.collective)
         return measured.loss, measured.accuracy
 
     # Saving and restoring --------------------------------------------------------------------
@@ -311,69 +355,3 @@ def _diverged(what: str, epoch: int, batch: int) -> GradientError:
 def _patience_over(best: BestEpoch, has_validation: bool) -> str:
     what = "validation" if has_validation else "training"
     return f"the {what} loss has not fallen for {best.waited} epochs"
-
-
-class Step:
-    """One step of training; it is captured and replayed if possible.
-
-    Parameters
-    ----------
-    network : Module
-        The network.
-    optimizer : Optimizer
-        Updates its parameters.
-    objective : Objective
-        What is minimised.
-    clip : float or None
-        The largest norm of all gradients together.
-    """
-
-    def __init__(
-        self, network: Module, optimizer: Optimizer, objective: Objective, clip: float | None
-    ) -> None:
-        parameters: Sequence[Tensor] = network.parameters()
-
-        def forward(inputs: Any, targets: Any, weights: Any) -> tuple[Tensor, Tensor]:
-            outputs = network(Tensor(inputs, copy=False))
-            targets = Tensor(targets, copy=False)
-            return objective.loss(outputs, targets, weights), outputs
-
-        def step(inputs: Any, targets: Any, weights: Any = None) -> tuple[Tensor, Tensor]:
-            loss, outputs = forward(inputs, targets, weights)
-            loss.backward(keep_interior=False)
-            if clip is not None:
-                clip_grad_norm(parameters, clip)
-            optimizer.step()
-            optimizer.zero_grad()
-            return loss, outputs
-
-        def search(inputs: Any, targets: Any, weights: Any = None) -> tuple[Tensor, Tensor]:
-            """Take a step that evaluates the loss several times."""
-            found: list[tuple[Tensor, Tensor]] = []
-
-            def closure() -> Tensor:
-                optimizer.zero_grad()
-                found.append(forward(inputs, targets, weights))
-                found[-1][0].backward(keep_interior=False)
-                return found[-1][0]
-
-            optimizer.step(closure)
-            optimizer.zero_grad()
-            return found[0]
-
-        self.optimizer = optimizer
-        self._eager = search if isinstance(optimizer, LBFGS) else step
-        self._step: Callable[..., tuple[Tensor, Tensor]] = self._eager
-        if self._eager is step:
-            self._step = capture(step)
-
-    def __call__(self, *batch: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        """Return the loss, and the outputs from before the step."""
-        try:
-            loss, outputs = self._step(*batch)
-        except ReplayError:  # earlier steps may be wrong
-            raise
-        except CaptureError:  # a custom network
-            self._step = self._eager
-            loss, outputs = self._step(*batch)
-        return loss.item(), outputs._data

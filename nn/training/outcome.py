@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distributed import Collective
 from ..files import read_network
 from ..module import Module
 from .metrics import measure
@@ -34,6 +35,8 @@ class Start:
         The training data; at most a few thousand evenly spaced rows are measured.
     objective : Objective
         What is measured.
+    collective : Collective, optional
+        A group of processes that measures together.
 
     Attributes
     ----------
@@ -43,17 +46,25 @@ class Start:
         The classes or numbers of the measured rows.
     """
 
-    def __init__(self, network: Module, samples: tuple[Any, ...], objective: Objective) -> None:
+    def __init__(
+        self,
+        network: Module,
+        samples: tuple[Any, ...],
+        objective: Objective,
+        collective: Collective | None = None,
+    ) -> None:
         inputs, targets = samples[:2]
         step = -(-len(targets) // _ROWS)
-        self._network, self._objective = network, objective
+        self._network, self._objective, self._collective = network, objective, collective
         self._inputs, self.targets = inputs[::step], targets[::step]
         self.loss = self.measure_now().loss
 
     def measure_now(self) -> Measured:
         """Measure the network on the same rows, with its current weights."""
         with np.errstate(all="ignore"):  # of weights that diverge
-            return measure(self._network, self._inputs, self.targets, self._objective)
+            return measure(
+                self._network, self._inputs, self.targets, self._objective, self._collective
+            )
 
 
 def learned_nothing(

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.features import check_scale
 from ..data.forms import is_frame, is_labels, is_path
 from .choices import usual_rate
-from .options import Plan
+from .options import Plan, check_options
 
 if TYPE_CHECKING:
     from .classifier import Classifier
 
-__all__ = ["planned"]
+__all__ = ["checked_options", "planned"]
 
 _EPOCHS, _BATCH = 10, 64
 _MOST_EPOCHS, _PATIENCE = 200, 10
@@ -120,3 +121,52 @@ def _check_other_data(y: Any, train_data: Any, test_data: Any) -> None:
         raise TypeError(f"y is {y!r}; pass the labels, or the name of their column: label={y!r}")
     if test_data is not None:
         raise TypeError(f"y must be one label for each row, got a {type(y).__name__}")
+
+
+def checked_options(passed: Mapping[str, Any], net: Classifier) -> dict[str, Any]:
+    """Return options of `fit` by their names, checked, without those that are None.
+
+    Parameters
+    ----------
+    passed : mapping of str to object
+        The arguments of the caller.
+    net : Classifier
+        What is trained.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a value that cannot be used, and options that contradict each other or the model.
+    """
+    given = {name: value for name, value in passed.items() if value is not None}
+    names = {}
+    for former, name in (("epoch", "epochs"), ("alpha", "learning_rate")):
+        if former in given:
+            if name in given:
+                raise TypeError(f"give {name} or {former}, not both: they are the same option")
+            given[name], names[name] = given.pop(former), former
+    check_options(given, names)
+    if "scale" in given:
+        given["scale"] = _checked_scale(given["scale"], net)
+    _check_standardize(given.get("standardize"), net)
+    return given
+
+
+def _checked_scale(scale: float, net: Classifier) -> float:
+    checked = check_scale(scale, net.dtype)
+    if net._fitted and checked != net.scale:
+        raise ValueError(
+            f"scale is {scale}, but the weights were trained with {net.scale:g}; omit it to "
+            "go on with them, or make a new model"
+        )
+    return checked
+
+
+def _check_standardize(standardize: bool | None, net: Classifier) -> None:
+    is_standardized = net.knowledge.prepare.means is not None
+    if net._fitted and standardize is not None and standardize != is_standardized:
+        raise ValueError(
+            f"standardize is {standardize}, but the weights were trained "
+            f"{'with' if is_standardized else 'without'} it; omit it to go on with them, or "
+            "make a new model"
+        )

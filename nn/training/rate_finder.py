@@ -13,9 +13,9 @@ from .choices import make_optimizer
 from .dataset.learning_data import read_learning_data
 from .fitting import structure_for
 from .learning_rate import RateSearch, search_rates
-from .loop import Step
 from .objectives import objective_of
 from .options import Plan
+from .step import Step
 
 if TYPE_CHECKING:
     from .classifier import Classifier

@@ -10,7 +10,6 @@ import contextlib
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -21,7 +20,7 @@ from numpy.random import Generator
 from tinygrad_edu import GradientError
 from tinygrad_edu.atomic_file import write_atomically
 
-from ..errors import TrainingWarning
+from ..distributed import Agreement, RankError, is_agreed
 from ..files import SavedNetwork
 from ..mlp import MLP
 from .callbacks import Callbacks, Run
@@ -39,9 +38,10 @@ from .options import Plan
 from .outcome import Start, is_worth_keeping, learned_nothing
 from .progress import Progress
 from .remedy import smaller_rate
-from .signals import StopSignals, Terminated
+from .reporting import ReportsTraining
+from .signals import FIRST, StopSignals, Terminated
 from .stopping import BestEpoch, Divergence
-from .texts import measure_text
+from .together import compared_after_epoch
 
 __all__ = ["Session", "end_by_signal"]
 
@@ -49,7 +49,7 @@ INTERVAL = 30.0
 """Seconds between two savings of the model during its training."""
 
 
-class Session:
+class Session(ReportsTraining):
     """One training.
 
     Parameters
@@ -80,6 +80,9 @@ class Session:
         Names and texts of files that are saved with the model.
     say : callable
         Prints a line.
+    agreement : Agreement, optional
+        Of the processes of a distributed training. Each has a session; only that of rank 0 has a
+        folder, checkpoints and pictures, and prints.
 
     Attributes
     ----------
@@ -108,7 +111,9 @@ class Session:
         generator: Generator,
         beside: Mapping[str, str],
         say: Callable[[str], None],
+        agreement: Agreement | None = None,
     ) -> None:
+        self._group = agreement or Agreement()
         self.network, self.samples, self.test, self.validation = network, samples, test, validation
         self.plan, self.objective = plan, objective
         self.knowledge, self.content = knowledge, content
@@ -118,7 +123,7 @@ class Session:
         self.saved_in: Path | None = None
         self.rejected: str | None = None
         self.history.weights = pictures.recorder(network, samples, plan.epochs)
-        self._start = Start(network, samples, objective)
+        self._start = Start(network, samples, objective, self._group.collective)
         self._final: Measured | None = None
         self._note: str | None = None
         self._unfinished: tuple[Path, float] | None = None
@@ -149,11 +154,12 @@ class Session:
             clip=plan.get("clip"),
             best=BestEpoch(plan.patience, self.validation is not None),
             divergence=Divergence(usual),
+            collective=self._group.collective,
         )
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one; return whether there is."""
-        state = self.checkpoints.load()
+        state = self._group.broadcast(self.checkpoints.load())
         if state is None:
             return False
         self.history.epochs[:] = epochs_from(state["history"])
@@ -189,10 +195,14 @@ class Session:
             except GradientError as error:
                 stopped = self._with_remedy(error)
             except BaseException as error:
+                if self._group.is_shared and (isinstance(error, RankError) or not is_agreed(error)):
+                    raise  # the processes are not together any more: nothing is replaced
                 stopped = error
             signals.hold()
-            if len(self.history):
-                self._save(is_complete=stopped is None)
+            with self._group.together():
+                if len(self.history):
+                    self._save(is_complete=stopped is None)
+            self._share_signal(signals)
         # A signal may also arrive during the last step or the saving, or SIGTERM after Ctrl-C.
         if signals.received is not None and isinstance(stopped, KeyboardInterrupt | None):
             if signals.received != signal.SIGINT:
@@ -203,9 +213,10 @@ class Session:
             stopped.args = (self._what_is_left(stopped),)
         # After SIGTERM, SIGKILL follows within seconds: pictures may take longer.
         if len(self.history) and not isinstance(stopped, Terminated):
-            self._report(stopped, verbose)
+            with self._group.together():
+                self._report(stopped, verbose)
         if stopped is not None:
-            raise stopped
+            raise self._group.mark(stopped)
 
     # Learning ------------------------------------------------------------------------------
 
@@ -227,9 +238,11 @@ class Session:
                 if watch is not None:
                     watch.step()
                 callbacks.batch(run)
-                if signals.received is not None:
+                if self._group.is_shared:
+                    signals.agree(loop.received)
+                if signals.agreed:
                     self._save_checkpoint()
-                signals.check()
+                self._check(signals)
                 if time.monotonic() >= due:
                     self._save_unfinished()
                     self._save_checkpoint()
@@ -243,14 +256,17 @@ class Session:
                 if record is not None:
                     record.note(epoch.number, epoch.validation_loss)
                 callbacks.epoch(run, epoch)
-                if epoch.number % self.checkpoints.every == 0 or signals.received is not None:
+                if self._group.is_shared:
+                    compared_after_epoch(self._group, loop, signals)
+                if epoch.number % self.checkpoints.every == 0 or signals.agreed:
                     self._save_checkpoint()
-                signals.check()
+                self._check(signals)
 
             def measure_end() -> float:
-                self._final = measure(self.network, samples[0], samples[1], self.objective)
-                return self._final.loss
+                self._final = None
+                return self._measured_at_the_end().loss
 
+            loop.signal = lambda: signals.received or 0
             loop.on_batch, loop.on_epoch, loop.measure_end = after_batch, after_epoch, measure_end
             callbacks.start(run)
             loop.run()
@@ -258,8 +274,36 @@ class Session:
 
     def _with_remedy(self, error: GradientError) -> GradientError:
         """Return the error with a smaller learning rate that works, if there is one."""
+        if not self._group.is_first:  # the message of rank 0 is printed
+            return error
         found = smaller_rate(self.network, self.samples, self.plan, self.objective)
         return error if found is None else type(error)(f"{error}. {found}")
+
+    def _check(self, signals: StopSignals) -> None:
+        """End the training if a signal arrived that all processes know of."""
+        try:
+            signals.check()
+        except (KeyboardInterrupt, Terminated) as stop:
+            self._group.mark(stop)
+            raise
+
+    def _share_signal(self, signals: StopSignals) -> None:
+        """Let all processes end by a signal that one received too late for the last step."""
+        if self._group.is_shared:
+            found = set(map(int, self._group.exchange(str(signals.received or 0))))
+            signals.received = next((one for one in FIRST if one in found), None)
+
+    def _measured(self, samples: Samples) -> Measured:
+        with np.errstate(all="ignore"):  # of weights that diverge
+            return measure(
+                self.network, samples[0], samples[1], self.objective, self._group.collective
+            )
+
+    def _measured_at_the_end(self) -> Measured:
+        """Measure the training rows, unless that was done."""
+        if self._final is None:
+            self._final = self._measured(self.samples)
+        return self._final
 
     # Saving --------------------------------------------------------------------------------
 
@@ -336,99 +380,8 @@ class Session:
     def _measure_test(self) -> None:
         """Measure the chosen weights on the test data, and note it at their epoch."""
         assert self.test is not None  # the caller checks it
-        measured = measure(self.network, self.test[0], self.test[1], self.objective)
+        measured = self._measured(self.test)
         self.history.record_test(measured.loss, measured.accuracy)
-
-    # Reporting -----------------------------------------------------------------------------
-
-    def _what_is_left(self, stopped: KeyboardInterrupt | Terminated) -> str:
-        """Return where the training was stopped, what is saved, and how to go on."""
-        count = len(self.history)
-        how = f"stopped by {stopped.name}" if isinstance(stopped, Terminated) else "stopped"
-        go_on = ""
-        if self.checkpoints.is_saved:
-            go_on = f"; go on with {self.plan.options['resume']}"
-        if count == self.plan.epochs:
-            return f"{how} after the last epoch; the model is saved in {self.saved_in}"
-        if count:
-            how += f" in epoch {count + 1}"
-            where = f"is saved in {self.saved_in}" if self.saved_in else "is kept in this object"
-            return f"{how}; the model of epoch {self.history.best.number} {where}{go_on}"
-        if self._unfinished is None:
-            return (
-                f"{how} in epoch 1; nothing was saved" if not go_on else f"{how} in epoch 1{go_on}"
-            )
-        path, saved_at = self._unfinished
-        seconds = time.monotonic() - saved_at
-        return f"{how} in epoch 1; {path} holds the weights of {seconds:.0f} seconds ago{go_on}"
-
-    def _report(self, stopped: BaseException | None, verbose: bool) -> None:
-        """Report the result, draw the pictures, and remove old ones."""
-        if self._loop.stopped is not None:
-            self.say(f"stopped after epoch {len(self.history)}: {self._loop.stopped}")
-        if self.validation is not None:
-            best = self.history.best
-            self.say(
-                f"the validation loss was lowest after epoch {best.number}: its weights are kept"
-            )
-        self._report_model(verbose)
-        if self.saved_in is None:
-            self.say(f"{self._accuracy()}; nothing is saved, because there is no base_address")
-            return
-        files: list[str] = []
-        problem: Exception | None = None
-        try:
-            if self.pictures.wanted:  # without pictures, matplotlib is not needed
-                files = self.pictures.save(self.saved_in, self.network, self.history)
-        except Exception as error:
-            problem = error
-        except KeyboardInterrupt as error:
-            error.args = (f"stopped while drawing; the model is saved in {self.saved_in}",)
-            raise
-        removed = self.folder.remove_stale(self.saved_in, files)
-        if removed:
-            self.say(f"removed, from an earlier training: {', '.join(removed)}")
-        if files:
-            self.say(f"pictures: {', '.join(files)}")
-        self.say(f"{self._accuracy()}; saved in {self.saved_in}")
-        if problem is not None:
-            text = f"the model is saved in {self.saved_in}, but its pictures are not: {problem}"
-            if stopped is None:
-                raise RuntimeError(text) from problem
-            self.say(f"note: {text}")
-
-    def _report_model(self, verbose: bool) -> None:
-        """Report whether the network learned anything, and what happened to an earlier model."""
-        if self._note is not None:
-            self.say(f"note: {self._note}")
-        if self.rejected is not None:
-            self.say(f"note: the network learned nothing: {self.rejected}")
-        if self.folder.before is None:
-            return
-        if self.saved_in == self.folder.path:
-            self.say(f"replaced the model of {self.folder.written}")
-            return
-        text = (
-            f"the model of {self.folder.written} in {self.folder.path} is kept, because this "
-            f"training learned nothing; {self.plan.options['overwrite']} replaces it"
-        )
-        self.say(f"note: {text}")
-        if not verbose:
-            warnings.warn(f"{text} ({self.rejected})", TrainingWarning, stacklevel=4)
-
-    def _accuracy(self) -> str:
-        """Return the accuracy of the saved weights, as text."""
-        name, saved = self.objective.measure, self.history.best
-        if saved.test_accuracy is not None:
-            return f"test {name} {measure_text(saved.test_accuracy, name)}"
-        if saved.validation_accuracy is not None:
-            return f"validation {name} {measure_text(saved.validation_accuracy, name)}"
-        if self._final is None:
-            with np.errstate(all="ignore"):  # of weights that diverge
-                self._final = measure(
-                    self.network, self.samples[0], self.samples[1], self.objective
-                )
-        return f"train {name} {measure_text(self._final.accuracy, name)}"
 
 
 def end_by_signal(terminated: Terminated, say: Callable[[str], None]) -> NoReturn:

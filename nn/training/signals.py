@@ -16,10 +16,20 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["StopSignals", "Terminated", "held", "program_starts", "unwinding"]
+__all__ = ["FIRST", "StopSignals", "Terminated", "held", "program_starts", "unwinding"]
 
 _IMPATIENT_AFTER = 2.0
 """Seconds. A signal this long after the first one does not wait for the end of the batch."""
+
+
+def _endings() -> list[int]:
+    """List the signals that ask a process to end, SIGINT first."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+FIRST = tuple(map(int, reversed(_endings())))
+"""The signals that end a training; of several that arrived, the first one here counts."""
 
 
 class Terminated(BaseException):
@@ -38,12 +48,6 @@ class Terminated(BaseException):
 
 def _unwind(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
-
-
-def _endings() -> list[int]:
-    """List the signals that ask a process to end, SIGINT first."""
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
-    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 def _in_main_thread() -> bool:
@@ -108,6 +112,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.received: int | None = None
         """The signal that arrived; SIGTERM and SIGHUP take precedence over Ctrl-C."""
+        self._agreed: int | None = None
         self._since = 0.0
         self._held = False
         self._previous: dict[int, Any] = {}
@@ -134,16 +139,26 @@ class StopSignals:
         if self.received in (None, signal.SIGINT):
             self.received = number
         if now - self._since > _IMPATIENT_AFTER:
+            self._agreed = None  # one process that is stuck ends all
             self.check()
 
+    def agree(self, number: int) -> None:
+        """Set the signal that all processes of a group stop for now; 0 for none."""
+        self._agreed = number
+
+    @property
+    def agreed(self) -> int:
+        """The signal to stop for, or 0: in a group the one that all processes know of."""
+        return (self.received if self._agreed is None else self._agreed) or 0
+
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` or `Terminated` if a signal arrived; only once."""
-        if self.received is None or self._held:
+        """Raise `KeyboardInterrupt` or `Terminated` for the signal `agreed`; only once."""
+        if not self.agreed or self._held:
             return
         self._held = True
-        if self.received == signal.SIGINT:
+        if self.agreed == signal.SIGINT:
             raise KeyboardInterrupt
-        raise Terminated(self.received)
+        raise Terminated(self.agreed)
 
     def hold(self) -> None:
         """Raise for no signal from now on."""

@@ -14,7 +14,6 @@ import nn
 import tinygrad_edu as tg
 from nn import MLP, SGD, Linear, Optimizer, ReLU, Sequential, Tanh
 from nn.classroom.catalogue import HUNTS
-from nn.training import loop
 from tinygrad_edu import autodiff, lint
 from tinygrad_edu.capturing.recorder import Tracer
 
@@ -37,7 +36,7 @@ def is_captured():
 def run_linted(path, monkeypatch, tmp_path):
     """Run a program, with the linter at its backward passes and steps; give what it found."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loop, "capture", lambda step: step)
+    monkeypatch.setattr("nn.training.step.capture", lambda step: step)
     backward, chain_rule, step = autodiff.backward, autodiff.apply_chain_rule, Optimizer.step
     seen, last = {"backward": 0, "step": 0, "reports": []}, []
 

@@ -31,7 +31,7 @@ FUTILE = {"epoch": 2, "alpha": 1e-12, "batch_size": 8, "scale": 10}
 
 
 def test_an_interrupt_at_any_line_leaves_weights_and_history_of_the_same_epoch(monkeypatch):
-    monkeypatch.setattr(loop, "capture", lambda step: step)  # for the time that it takes
+    monkeypatch.setattr("nn.training.step.capture", lambda step: step)  # for the time that it takes
     generator = np.random.default_rng(0)
     samples = generator.normal(size=(6, 3)), np.arange(6) % 2
 

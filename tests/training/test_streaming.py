@@ -13,7 +13,7 @@ from nn.data import blocks
 from nn.data.preparation import LazyInputs, Preparation
 from nn.data.streaming import stored
 from nn.training import fitting, metrics
-from nn.training.checkpoint import fingerprint
+from nn.training.fingerprints import fingerprint
 
 
 @pytest.fixture(autouse=True)

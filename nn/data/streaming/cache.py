@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import struct
+import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_edu import __version__
+from tinygrad_edu.atomic_file import try_lock
 
 from ..csv import CsvData
 from ..csv.content import FilePart
@@ -27,7 +29,7 @@ from .growing import KINDS, GrowingTable
 from .open_file import OpenFile
 from .stored import StoredTable
 
-__all__ = ["MOST_BYTES", "Key", "cache_folder", "find", "key_of", "save"]
+__all__ = ["MOST_BYTES", "Key", "cache_folder", "find", "key_of", "save", "waiting"]
 
 MOST_BYTES = 20 * 2**30
 """The oldest tables are removed when all of them are larger; the newest one is always kept."""
@@ -37,6 +39,7 @@ _MAGIC = b"tgtable1"
 _SUFFIX = ".table"
 _EDGE_BYTES = 1 << 20  # of each file, read for the key
 _CHUNK_BYTES = 1 << 20
+_WAIT = 0.05  # seconds
 _MOST_CHECKED = 256  # chunks of a table whose checksum is compared when it is opened
 
 
@@ -101,6 +104,31 @@ def find(key: Key) -> CsvData | None:
     return data
 
 
+@contextlib.contextmanager
+def waiting(key: Key) -> Iterator[None]:
+    """Wait until no other process reads the same files into the cache; then exclude others.
+
+    Afterwards the table may be in the cache. Where files cannot be locked, nobody waits, and each
+    process writes a table of its own.
+    """
+    path = cache_folder() / f".{key.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            while not try_lock(descriptor):
+                time.sleep(_WAIT)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(descriptor)
+
+
 def save(key: Key, table: GrowingTable, data: CsvData) -> CsvData:
     """Write a finished table into the cache, and return the data with rows that are read from it.
 
@@ -144,7 +172,9 @@ def save(key: Key, table: GrowingTable, data: CsvData) -> CsvData:
     folder = cache_folder()
     file.save_as(folder / key.name)
     _remove_others(folder, key)
-    stored = StoredTable(file, table.rows, table.columns, table.kind, table.dtype)
+    stored = StoredTable(
+        file, table.rows, table.columns, table.kind, table.dtype, digest=_digest_of(header)
+    )
     return replace(data, features=stored)  # type: ignore[arg-type]
 
 
@@ -174,8 +204,14 @@ def _opened(file: OpenFile) -> CsvData:
     _check_rows(file, end, header["checksums"])
     if kind not in KINDS:
         raise ValueError("unknown dtype")
-    stored = StoredTable(file, rows, columns, kind, np.dtype(header["dtype"]))
+    dtype = np.dtype(header["dtype"])
+    stored = StoredTable(file, rows, columns, kind, dtype, digest=_digest_of(header))
     return CsvData(**_from_json(header["data"]), features=stored, labels=labels)  # type: ignore[arg-type]
+
+
+def _digest_of(header: Mapping[str, Any]) -> str:
+    """Return a digest of the rows, from their checksums."""
+    return _digest(repr([header[name] for name in ("rows", "columns", "kind", "checksums")]))
 
 
 def _check_rows(file: OpenFile, size: int, checksums: list[int]) -> None:

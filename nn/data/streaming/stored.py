@@ -47,6 +47,8 @@ class StoredTable:
         Which columns; None: all.
     change : callable, or None
         Applied to rows that are returned.
+    digest : str
+        Of the content of the file, to compare files without reading them.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class StoredTable:
     chosen: NDArray[np.intp] | None = None
     columns: NDArray[np.intp] | None = None
     change: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    digest: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

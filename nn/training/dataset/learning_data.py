@@ -5,6 +5,7 @@ How a file is read is in `nn.data.csv`; how columns become inputs, in `nn.data.p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,9 +19,11 @@ from ...data.forms import is_path
 from ...data.known_inputs import KnownInputs
 from ...data.preparation import Preparation, inputs_of
 from ...data.tables import naming_rows
+from ...distributed import Agreement
 from ...errors import DataError
 from ...images import SMALLEST_SIDE, image_side
 from ...loss import classes_of
+from ..fingerprints import fingerprint
 from ..knowledge import Knowledge
 from ..options import Plan
 from .labels import as_codes, check_numbers, shortened, with_codes
@@ -113,6 +116,7 @@ def read_learning_data(
     dtype: np.dtype[Any],
     generator: Generator,
     task: str,
+    agreement: Agreement | None = None,
 ) -> LearningData:
     """Read the data of a training, and check that they match the network and each other.
 
@@ -131,6 +135,9 @@ def read_learning_data(
         Draws the rows for validation.
     task : {"classification", "regression"}
         What is learned.
+    agreement : Agreement, optional
+        Of the processes of a distributed training. All of them read the data, or open them in the
+        cache; what is measured on all rows is measured by rank 0 and sent to the others.
 
     Raises
     ------
@@ -173,14 +180,23 @@ def read_learning_data(
         rows, validation_rows = split_rows(train.labels, float(share), generator, stratify=stratify)
     elif share is not None:
         validation = reader.read_other(share, "validation", train, notes)
-    features, labels = _parts(train, rows)
-    own = None if weights is None else weights if rows is None else weights[rows]
-    knowledge = _measured(train, features, labels, own, names, known, plan, task)
+    agreement = agreement or Agreement()
+    if agreement.is_shared:
+        _check_same(agreement, {"training": train, "validation": validation, "test": test}, weights)
+    knowledge = None
+    if agreement.is_first:
+        features, labels = _parts(train, rows)
+        own = None if weights is None else weights if rows is None else weights[rows]
+        knowledge = _measured(train, features, labels, own, names, known, plan, task)
+    if agreement.is_shared:
+        plain = agreement.broadcast(None if knowledge is None else knowledge.as_plain())
+        knowledge = knowledge or Knowledge.from_plain(plain)
+    assert knowledge is not None  # from rank 0
     data = LearningData(
         train, test, knowledge, rows, validation_rows, validation, weights, tuple(notes)
     )
     _check_structure(train, knowledge, structure)
-    if plan.get("check_ranges", True):
+    if plan.get("check_ranges", True) and agreement.is_first:
         way_around = plan.options["check_ranges"]
         if known is not None:
             known.check_ranges(train.features, train.path, way_around)
@@ -190,6 +206,23 @@ def read_learning_data(
         together = known.inputs.together(knowledge.inputs)
         data.knowledge = replace(knowledge, inputs=together)
     return data
+
+
+def _check_same(
+    agreement: Agreement,
+    read: Mapping[str, CsvData | None],
+    weights: NDArray[np.float64] | None,
+) -> None:
+    """Check that all processes have read the same data."""
+    digests = {}
+    for name, data in read.items():
+        parts: list[Any] = [None]
+        if data is not None:
+            table: Any = data.features
+            parts = [data.columns, data.values, data.classes, data.labels]
+            parts += [table.digest, table.shape, table.chosen] if is_stored(table) else [table]
+        digests[f"{name} data"] = fingerprint(*parts)
+    agreement.check_equal({**digests, "weights of rows": fingerprint(weights)})
 
 
 class _Reader:
