@@ -19,6 +19,7 @@ EXTRAS = {
     "mpi4py": "distributed",
     "dask": "dask",
     "distributed": "dask",
+    "cupy": "cupy",
 }
 _PIP_NAMES = {"PIL": "pillow"}  # where `pip install` takes another name than `import`
 

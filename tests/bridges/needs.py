@@ -10,7 +10,9 @@ import pytest
 from nn.packages import require
 
 # A page, as its path in `docs`, or the start of the name of a module: the packages that it imports.
-NEEDS = {
+NEEDS: dict[str, tuple[str, ...]] = {
+    "howto/scikit-learn.md": ("sklearn",),
+    "nn.bridges.sklearn": ("sklearn",),
     "howto/onnx.md": ("onnx", "onnxruntime"),
     "nn.bridges.onnx": ("onnx",),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -38,8 +38,16 @@ def is_stochastic(estimator: Any) -> bool:
     return True
 
 
-class NetworkEstimator(BaseEstimator):
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
     """The base class of the estimators; a subclass has `__init__`, and knows the targets."""
+
+    hidden_layer_sizes: Any
+    network: Any
+    network_parameters: Any
+    _architecture: Any
+    _made_for: Any
+    _kind: str
+    _loss_name: Any
 
     # What a subclass defines ---------------------------------------------------------------------
 
@@ -150,7 +158,7 @@ class NetworkEstimator(BaseEstimator):
         architecture = (hidden, self.activation, self.network, self.network_parameters)
         if first:
             for name in ("network_", "_trainer"):  # a fit that fails leaves no older model
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
             self._random_state = check_random_state(self.random_state)
         elif architecture != self._architecture:
             raise ValueError(
@@ -179,7 +187,7 @@ class NetworkEstimator(BaseEstimator):
                 self._trainer.restore(kept)
             else:
                 for name in ("network_", "_trainer"):
-                    vars(self).pop(name, None)
+                    self.__dict__.pop(name, None)
             raise
         return self
 
@@ -210,6 +218,7 @@ class NetworkEstimator(BaseEstimator):
         self.loss_curve_: list[float] = []
         self._trainer: Any = None
         self._split_state: Any = None
+        self._order: Any = None
         scores = self.early_stopping and self.solver != "lbfgs"
         self.validation_scores_: Any = [] if scores else None
         self.best_validation_score_: Any = -math.inf if scores else None
@@ -229,7 +238,8 @@ class NetworkEstimator(BaseEstimator):
         rate: Any = self.learning_rate_init
         optimizer: Any = None
         if solver != "lbfgs":
-            make = {"adam": AdamOfPaper, "sgd": MomentumOfSteps}.get(solver, solver)
+            rules: dict[Any, Any] = {"adam": AdamOfPaper, "sgd": MomentumOfSteps}
+            make: Any = rules.get(solver, solver)
             optimizer = make(self.network_.parameters(), rate, *settings)
         self._trainer = Trainer(self.network_, self._loss_name, optimizer)
         self._made_for = made_for
@@ -261,7 +271,9 @@ class NetworkEstimator(BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-        order, start = np.arange(rows), len(self.loss_curve_)
+        start, order = len(self.loss_curve_), self._order
+        if order is None or len(order) != rows:
+            order = np.arange(rows)
         self.n_iter_, converged = 0, False
         try:
             for _ in range(1 if incremental else self.max_iter):
@@ -274,6 +286,8 @@ class NetworkEstimator(BaseEstimator):
                 self.n_iter_, self.loss_ = self.n_iter_ + 1, loss
                 self.t_ += rows
                 self.loss_curve_.append(loss)
+                if incremental or self.warm_start:  # the next fit shuffles this order again
+                    self._order = order
                 if self.verbose:
                     print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
                 self._note_improvement(held_out)
@@ -366,7 +380,10 @@ class NetworkEstimator(BaseEstimator):
 
         def loss_of(vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             trainer.vector = vector
-            return trainer.slope(X, targets, weights, self.alpha)
+            found: tuple[float, NDArray[np.float64]] = trainer.slope(
+                X, targets, weights, self.alpha
+            )
+            return found
 
         start = trainer.vector
         if loss_of(start)[0] != loss_of(start)[0]:

@@ -21,7 +21,7 @@ from .base import NetworkEstimator, is_stochastic
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(ClassifierMixin, NetworkEstimator):
+class MLPClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc, unused-ignore]
     """A network that learns classes, as an estimator of scikit-learn.
 
     Parameters
@@ -122,6 +122,8 @@ class MLPClassifier(ClassifierMixin, NetworkEstimator):
     True
     """
 
+    classes_: Any
+    _is_multilabel: bool
     _kind = "classifier"
 
     def __init__(
@@ -277,14 +279,14 @@ class MLPClassifier(ClassifierMixin, NetworkEstimator):
             if multilabel != self._is_multilabel or (multilabel and len(found) != len(known)):
                 raise ValueError("y has labels of another kind than in the last call to fit")
         strange = np.setdiff1d(found, known)
-        absent = [] if partial or first else np.setdiff1d(known, found)
+        absent: Any = [] if partial or first else np.setdiff1d(known, found)
         if len(strange) or len(absent):
             raise ValueError(
                 f"`y` has the classes {found}, and the model knows {known}; warm_start and "
                 "partial_fit need the same ones"
             )
         self.classes_, self._is_multilabel = known, multilabel
-        return y if multilabel else np.searchsorted(known, y)
+        return np.asarray(y if multilabel else np.searchsorted(known, y))
 
     def _encoded(self, y: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], str, int]:
         if self._loss_name == "softmax":

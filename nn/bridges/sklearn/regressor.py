@@ -20,7 +20,7 @@ from .base import NetworkEstimator, is_stochastic
 __all__ = ["MLPRegressor"]
 
 
-class MLPRegressor(RegressorMixin, NetworkEstimator):
+class MLPRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc, unused-ignore]
     """A network that learns numbers, as an estimator of scikit-learn.
 
     Parameters

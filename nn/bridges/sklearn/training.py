@@ -31,6 +31,8 @@ __all__ = ["LOSSES", "AdamOfPaper", "MomentumOfSteps", "Trainer", "outputs_of"]
 
 Array = NDArray[Any]
 
+# Recording a step and writing its program takes as long as about so many steps gain by replaying.
+_STEPS_BEFORE_CAPTURE = 300
 
 # Losses: one number for each row, shape (N,). ----------------------------------------------------
 
@@ -45,7 +47,7 @@ def _sigmoid(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def _squared(outputs: Tensor, targets: Tensor) -> Tensor:
     error = outputs - targets
-    return 0.5 * (error * error).sum(axis=1)  # type: ignore[no-any-return]
+    return 0.5 * (error * error).sum(axis=1)
 
 
 def _poisson(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -173,7 +175,8 @@ class Trainer:
             return result
 
         self._differentiate, self._eager = differentiate, train
-        self._step: Callable[..., tuple[Tensor, Any]] = capture(train)
+        self._step: Callable[..., tuple[Tensor, Any]] = train
+        self._until_capture = _STEPS_BEFORE_CAPTURE
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the steps out: they are made anew."""
@@ -225,7 +228,8 @@ class Trainer:
             The penalty is ``alpha / 2`` times the squares of all weight matrices, divided by the
             number of rows of the batch, or by the sum of their weights.
         """
-        self.network.train()
+        if not self.network.training:
+            self.network.train()
         total, decays = 0.0, {}
         is_adam = isinstance(self.optimizer, AdamOfPaper)
         if not is_adam:
@@ -254,6 +258,9 @@ class Trainer:
         return total / len(order)
 
     def _take(self, *batch: Any) -> tuple[Tensor, Any]:
+        self._until_capture -= 1
+        if self._until_capture == 0:
+            self._step = capture(self._eager)
         try:
             return self._step(*batch)
         except ReplayError:  # earlier steps may be wrong
@@ -265,7 +272,8 @@ class Trainer:
     def _corrected(self) -> float:
         """Return the learning rate with both corrections of Adam for the start at 0."""
         (group,) = self.optimizer.param_groups  # type: ignore[union-attr]
-        first, second = group["beta_1"] ** self.steps, group["beta_2"] ** self.steps
+        first = float(group["beta_1"]) ** self.steps
+        second = float(group["beta_2"]) ** self.steps
         return self.learning_rate * math.sqrt(1 - second) / (1 - first)
 
     def _set_rate(self, rate: float) -> None:

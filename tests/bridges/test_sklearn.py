@@ -1,0 +1,278 @@
+"""Tests the estimators for scikit-learn: its own checks, and its own networks as the oracle."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+import sklearn.neural_network as theirs
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import nn
+from nn.bridges.sklearn import MLPClassifier, MLPRegressor
+
+QUIET = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = QUIET
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks([MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)])
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+# The same weights as scikit-learn's own networks ------------------------------------------------
+
+
+def data(rows=90, features=5, kinds=3):
+    generator = np.random.default_rng(7)
+    X = generator.normal(size=(rows, features))
+    return X, (np.abs(X @ generator.normal(size=features)) * 2).astype(int) % kinds
+
+
+def differences(kind, X, y, weights=None, **settings):
+    """Fit both, and return the largest difference of their weights."""
+    settings = {"random_state": 3, "max_iter": 12, "batch_size": 25, **settings}
+    fitted = []
+    for module in (theirs, nn.bridges.sklearn):
+        model = getattr(module, kind)(**settings)
+        fitted.append(model.fit(X, y) if weights is None else model.fit(X, y, weights))
+    one, other = fitted
+    assert one.n_iter_ == other.n_iter_
+    np.testing.assert_allclose(other.loss_, one.loss_, rtol=1e-10)
+    pairs = zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({}, {"solver": "sgd"}, {"solver": "lbfgs"}, {"activation": "tanh"}, {"shuffle": False}),
+        *({"activation": "logistic"}, {"activation": "identity"}, {"hidden_layer_sizes": (6, 4)}),
+        *({"alpha": 0.0}, {"alpha": 1.0}, {"early_stopping": True}, {"batch_size": "auto"}),
+        {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1},
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.5, "n_iter_no_change": 2},
+        {"solver": "sgd", "nesterovs_momentum": False, "momentum": 0.5},
+        {"tol": 0.1, "n_iter_no_change": 2, "max_iter": 60},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_weights_are_those_of_scikit_learn(settings, kinds):
+    assert differences("MLPClassifier", *data(kinds=kinds), **settings) < 1e-9
+
+
+def test_weights_of_regressions_are_those_of_scikit_learn():
+    X, y = data()
+    assert differences("MLPRegressor", X, y.astype(float)) < 1e-9
+    assert differences("MLPRegressor", X, y.astype(float), solver="lbfgs") < 1e-9
+    assert differences("MLPRegressor", X, y, loss="poisson") < 1e-9
+    weights = np.random.default_rng(1).random(len(y))
+    assert differences("MLPRegressor", X, y, weights) < 1e-9
+    assert differences("MLPClassifier", X, y, weights) < 1e-9
+
+
+def test_another_epsilon_is_seen():
+    X, y = data()
+    ours = MLPClassifier(random_state=3, max_iter=12, epsilon=1e-3).fit(X, y)
+    one = theirs.MLPClassifier(random_state=3, max_iter=12).fit(X, y)
+    assert np.abs(ours.coefs_[0] - one.coefs_[0]).max() > 1e-6
+
+
+# Continuing --------------------------------------------------------------------------------------
+
+
+def weights_of(model):
+    return np.concatenate([p.numpy().ravel() for p in model.network_.parameters()])
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", nn.AdamW], ids=str)
+def test_a_warm_start_equals_one_longer_fit(solver):
+    X, y = data()
+    settings = {"random_state": 0, "solver": solver, "batch_size": 20}
+    whole = MLPClassifier(max_iter=8, **settings).fit(X, y)
+    parts = MLPClassifier(max_iter=3, warm_start=True, **settings).fit(X, y)
+    parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=5).fit(X, y)
+    steps = MLPClassifier(**settings)
+    for _ in range(8):
+        steps.partial_fit(X, y, classes=[0, 1, 2])
+    assert weights_of(parts).tobytes() == weights_of(whole).tobytes()
+    assert weights_of(steps).tobytes() == weights_of(whole).tobytes()
+    assert parts.loss_curve_ == whole.loss_curve_ == steps.loss_curve_
+
+
+def test_a_weight_of_two_equals_a_repeated_row():
+    X, y = data()
+    weights = np.random.default_rng(2).integers(0, 3, len(y))
+    settings = {"random_state": 0, "max_iter": 20}  # all rows are one batch
+    one = MLPClassifier(**settings).fit(X, y, weights)
+    other = MLPClassifier(**settings).fit(X.repeat(weights, 0), y.repeat(weights))
+    np.testing.assert_allclose(weights_of(one), weights_of(other), rtol=1e-7, atol=1e-10)
+
+
+def test_class_weights_are_weights_of_rows():
+    X, y = data()
+    settings = {"random_state": 0, "max_iter": 5}
+    by_class = MLPClassifier(class_weight={0: 3, 1: 1, 2: 1}, **settings).fit(X, y)
+    by_row = MLPClassifier(**settings).fit(X, y, np.where(y == 0, 3.0, 1.0))
+    assert weights_of(by_class).tobytes() == weights_of(by_row).tobytes()
+
+
+# Networks of the user ----------------------------------------------------------------------------
+
+
+def convolutional(features, outputs, generator, channels=2, dropout=0.0):
+    side = int(features**0.5)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, side, side)),
+        nn.Conv2d(1, channels, 3, padding="same", generator=generator),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(dropout, generator=generator),
+        nn.Linear(channels * features, outputs, generator=generator),
+    )
+
+
+def images():
+    X, y = data(60, 16)
+    return X, np.array(["a", "b", "c"])[y]
+
+
+def test_parameters_of_a_network_are_searched():
+    X, y = images()
+    model = MLPClassifier(network=convolutional, random_state=0, max_iter=3)
+    assert model.get_params()["network__channels"] == 2
+    grid = {"mlpclassifier__network__channels": [1, 3], "mlpclassifier__alpha": [0.0, 0.1]}
+    found = GridSearchCV(make_pipeline(StandardScaler(), model), grid, cv=2, n_jobs=2).fit(X, y)
+    best = found.best_estimator_[-1]
+    wanted = found.best_params_["mlpclassifier__network__channels"]
+    assert best.network_[1].weight.shape == (wanted, 1, 3, 3)
+    assert set(found.predict(X)) <= {"a", "b", "c"}
+    assert clone(best).get_params()["network__channels"] == wanted
+
+
+def test_dropout_and_normalisation_are_in_evaluation_mode_at_prediction():
+    X, y = images()
+    settings = {"network_parameters": {"dropout": 0.5}, "random_state": 0, "max_iter": 3}
+    model = MLPClassifier(network=convolutional, **settings).fit(X, y)
+    assert (model.predict_proba(X) == model.predict_proba(X)).all()
+    np.testing.assert_allclose(model.predict_proba(X)[:1], model.predict_proba(X[:1]), rtol=1e-5)
+    again = MLPClassifier(network=convolutional, **settings).fit(X, y)
+    assert weights_of(model).tobytes() == weights_of(again).tobytes()
+    with pytest.raises(ValueError, match="random part"):
+        model.set_params(solver="lbfgs").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda n, k, g: nn.MLP([n, k + 1]), r"\(2, 4\).*n_outputs=3"),
+        (lambda n, k, g: "text", "made a str"),
+        (lambda n, k, g: nn.ReLU(), "no parameters"),
+        (3, "pass a function"),
+    ],
+)
+def test_functions_that_make_no_network_are_refused(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        MLPClassifier(network=make).fit(*data())
+
+
+# Nothing is silently wrong -----------------------------------------------------------------------
+
+
+def test_a_training_that_diverges_raises_and_leaves_no_model():
+    X, y = data()
+    model = MLPRegressor(solver="sgd", learning_rate_init=1e3, activation="identity")
+    with pytest.raises(ValueError, match=r"diverged.*StandardScaler.*learning_rate_init=1000"):
+        model.fit(X * 100, y)
+    assert not hasattr(model, "network_")
+
+
+def test_a_step_that_diverges_restores_the_model():
+    X, y = data()
+    model = MLPRegressor(solver="sgd", random_state=0).partial_fit(X, y)
+    before = weights_of(model)
+    with pytest.raises(ValueError, match="diverged"):
+        model.partial_fit(X * 1e200, y)
+    assert weights_of(model).tobytes() == before.tobytes()
+    assert np.isfinite(model.partial_fit(X, y).loss_)
+
+
+def test_columns_in_another_order_are_refused():
+    pandas = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pandas.DataFrame(X, columns=list("abcde"))
+    model = MLPClassifier(max_iter=2).fit(frame, y)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("edcba")])
+
+
+def test_columns_of_text_go_through_a_transformer():
+    pandas = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pandas.DataFrame({"number": X[:, 0], "text": np.array(list("xyz"))[y]})
+    split = ColumnTransformer(
+        [("number", StandardScaler(), ["number"]), ("text", OneHotEncoder(), ["text"])]
+    )
+    model = make_pipeline(split, MLPClassifier(random_state=0, learning_rate_init=0.05))
+    assert cross_val_score(model, frame, y, cv=3).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"activation": "swish"}, "activation must be one of"),
+        ({"solver": "rprop"}, "solver must be one of"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
+        ({"network_parameters": {"a": 1}}, "network="),
+        ({"network": convolutional, "hidden_layer_sizes": (5,)}, "leave them out"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"dtype": "int32"}, "dtype"),
+    ],
+)
+def test_parameters_that_cannot_be_used_are_refused(settings, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        MLPClassifier(**settings).fit(*data())
+
+
+def test_what_cannot_continue_is_refused():
+    X, y = data()
+    model = MLPClassifier(warm_start=True, max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="warm_start=False"):
+        model.set_params(hidden_layer_sizes=(7,)).fit(X, y)
+    with pytest.raises(ValueError, match="same ones"):
+        MLPClassifier().partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y + 1)
+    with pytest.raises(ValueError, match=r"(?i)sample weights"):
+        MLPClassifier().fit(X, y, np.zeros(len(y)))
+
+
+def test_a_loss_that_grows_is_a_warning():
+    X, y = data()
+    model = MLPRegressor(solver="sgd", learning_rate_init=0.5, max_iter=4, alpha=0.0)
+    model._trainer, model.loss_ = None, 9.0
+    with pytest.warns(ConvergenceWarning, match="the loss grew from 1 to 9"):
+        model._warn_grown(1.0)
+    with pytest.warns(ConvergenceWarning, match="hasn't converged yet; raise max_iter"):
+        MLPClassifier(max_iter=2).fit(X, y)
+
+
+def test_sparse_rows_and_several_labels():
+    scipy_sparse = pytest.importorskip("scipy.sparse")
+    X, y = data()
+    labels = np.stack([y == 0, X[:, 0] > 0], axis=1).astype(int)
+    settings = {"random_state": 0, "max_iter": 30}
+    dense = MLPClassifier(**settings).fit(X, labels)
+    sparse = MLPClassifier(**settings).fit(scipy_sparse.csr_array(X), labels)
+    assert weights_of(dense).tobytes() == weights_of(sparse).tobytes()
+    assert dense.predict(X).shape == dense.predict_proba(X).shape == labels.shape
+    several = MLPRegressor(**settings).fit(X, X[:, :2])
+    assert several.predict(X).shape == (90, 2)
