@@ -15,6 +15,8 @@ from typing import Any
 from benchmarks import (
     chains,
     csv_reading,
+    distributed,
+    estimators,
     fitting,
     imports,
     learning,
@@ -31,7 +33,7 @@ from benchmarks.processes import Worker, settle
 
 PARTS = (
     *("steps", "models", "chains", "imports", "csv", "files", "fit", "learning", "streaming"),
-    *("memory", "pictures", "playground"),
+    *("memory", "pictures", "playground", "sklearn", "distributed"),
 )
 
 
@@ -55,7 +57,9 @@ def main() -> None:
         "streaming": lambda: streaming.measure(goals, 0.1 if options.quick else 2.0),
         "memory": lambda: memory.measure(goals),
         "pictures": lambda: pictures.measure(1 if options.quick else 5),
+        "sklearn": lambda: estimators.measure(goals, 1 if options.quick else 5),
         "playground": lambda: playground.measure(goals, 1 if options.quick else 5, seconds * 160),
+        "distributed": lambda: distributed.measure(goals, 1 if options.quick else 7, 30),
     }
     results: dict[str, Any] = {
         "machine": machine,
