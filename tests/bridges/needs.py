@@ -15,6 +15,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "nn.bridges.sklearn": ("sklearn",),
     "howto/onnx.md": ("onnx", "onnxruntime"),
     "nn.bridges.onnx": ("onnx",),
+    "nn.bridges.mpi": ("mpi4py",),
 }
 
 
