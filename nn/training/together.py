@@ -56,7 +56,7 @@ def checked_sources(agreement: Agreement, net: Classifier, plan: Plan) -> Plan:
     if not agreement.is_shared:
         return plan
     agreement.check_equal(
-        {name: _text(value) for name, value in plan.given.items() if name not in _OF_RANK_0}
+        {name: _text(name, value) for name, value in plan.given.items() if name not in _OF_RANK_0}
         | {name: str(value) for name, value in net._settings.items()}
         | {
             "structure": repr(net.structure),
@@ -81,10 +81,14 @@ def checked_sources(agreement: Agreement, net: Classifier, plan: Plan) -> Plan:
     return replace(plan, given={**plan.given, "stream": True})
 
 
-def _text(value: Any) -> str:
-    """Return an option as text; data are compared when they are read."""
-    is_plain = isinstance(value, str | int | float | bool | list | tuple | dict | np.number)
-    return repr(value) if is_plain and not is_path(value) else "data"
+def _text(name: str, value: Any) -> str:
+    """Return an option as text; data are compared when they are read, and may have other paths."""
+    if name == "callbacks":
+        return f"{len(value)} of them"
+    is_plain = isinstance(value, str | int | float | list | tuple | dict | np.number)
+    if not is_plain or (name == "validation" and is_path(value)):
+        return "data"
+    return repr(value)
 
 
 def same_start(agreement: Agreement, network: Module, generator: Generator) -> None:
