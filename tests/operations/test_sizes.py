@@ -82,7 +82,7 @@ def test_indices_are_where_the_largest_is(options, shape):
     x = leaf(drawn(*shape))
     largest, places = tg.max_pool2d(x, **options, return_indices=True)
     assert type(places) is np.ndarray
-    assert places.dtype == np.int64
+    assert places.dtype == np.intp
     np.testing.assert_array_equal(largest.data, tg.max_pool2d(x.data, **options))
     flat = x.data.reshape(*shape[:-2], shape[-2] * shape[-1])
     numbers = places.reshape(*shape[:-2], places.shape[-2] * places.shape[-1])

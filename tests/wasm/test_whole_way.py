@@ -148,7 +148,7 @@ def test_a_replayed_step_has_the_bits_of_a_step():
 def test_a_graph_is_drawn(tmp_path):
     a = Tensor(RANDOM.normal(size=(2, 3)), requires_grad=True)
     drawing = draw((a.exp() * a).sum())
-    for ending, start in (("svg", b"<"), ("html", b"<!"), ("png", b"\x89PNG")):
+    for ending, start in (("svg", b"<"), ("html", b"<!")):
         drawing.save(tmp_path / f"graph.{ending}")
         assert (tmp_path / f"graph.{ending}").read_bytes().startswith(start)
 
