@@ -142,7 +142,7 @@ def test_sizes_that_depend_on_the_batch(tmp_path):
         (lambda x: x * float(x.data.sum()), "cannot be recorded: the step reads values"),
         (lambda x: x * np.asarray(x.data), "cannot be recorded: the step reads values"),
         (lambda x: x if x.data[0, 0] > 0 else -x, "cannot be recorded: the step reads values"),
-        (lambda x: x[x.data[:, 0] > 0], "an index is a mask"),
+        (lambda x: x[x.data[:, 0] > 0], "an index is a mask|which is not factor"),
         (lambda x: x * np.random.default_rng().normal(size=6), "depends on the batch|differ by"),
         (lambda x: x * (1.0 / len(x)), "a number depends on the batch size"),
         (lambda x: x * np.arange(len(x))[:, None], "an array of numbers depends on the batch"),

@@ -80,7 +80,7 @@ class _Pipeline(Module):
     def _prepared(self, given: list[Any]) -> Any:
         """Do on tensors what `Preparation` does on arrays."""
         prepare = self.knowledge.prepare
-        x = given.pop(0) if self.numbers else None
+        x: Any = given.pop(0) if self.numbers else None
         if x is not None and prepare.fills is not None:
             fills = prepare.fills[self.numbers].astype(x.dtype)
             x = where(np.isnan(x), fills, x)
