@@ -46,7 +46,7 @@ def convolutional():
     )
 
 
-# Not a transformer by Adam: the gradient of the bias of keys is rounding alone, and Adam scales it up.
+# No transformer by Adam: the gradient of the bias of keys is rounding, which Adam scales up.
 NETWORKS = {
     "MLP": (lambda: nn.MLP([5, 6, 3], seed=0), SGD),
     "MLP by Adam": (lambda: nn.MLP([5, 6, 3], "tanh", seed=0), Adam),

@@ -269,7 +269,8 @@ class DeviceCalls:
                 pairs = [(values[step.written], expected[step.written])]
             for one, other in pairs:
                 self._check(step, one, other, terms)
-                if not step.is_view:
+                is_fixed = isinstance(other, np.ndarray) and not other.flags.writeable
+                if not (step.is_view or is_fixed):  # of values that are equal already
                     one[...] = self._module.asarray(other)
             self._assign(step, expected, by_numpy)
             self._assign(step, values, by_device)
