@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _ROUNDED = {"floor": "Floor", "ceil": "Ceil", "rint": "Round"}
 def _compared(call: Call, kind: str) -> str:
     if call.operands[0].dtype.kind == "U":
         return _equal_texts(call)
-    kinds = [
+    kinds: list[Any] = [
         one.constant[()] if one.is_number and one.constant is not None else one.dtype
         for one in call.operands
     ]
