@@ -263,7 +263,7 @@ def test_refused(name):
 WRONG_TYPES = {
     "float places": (lambda: tg.gather(X, 0, [[0.0]]), "float64; expected integers"),
     "float segments": (lambda: tg.segment_sum(X, [0.0] * 4), "float64; expected integers"),
-    "numbers": (lambda: tg.masked_fill(X, [1, 0, 1], 0.0), "int\d\d; expected booleans"),
+    "numbers": (lambda: tg.masked_fill(X, [1, 0, 1], 0.0), r"int\d\d; expected booleans"),
     "mask": (lambda: tg.masked_select(X, X.data), "float64; expected booleans"),
     "axis by name": (lambda: tg.gather(X, dim=0, index=[[0]]), "write axis="),
 }

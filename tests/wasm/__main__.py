@@ -121,7 +121,7 @@ def outcomes(name: str, status: int) -> tuple[Counter[str], list[str], Counter[s
         problems.append(f"the guest of {name} ended in {last}; see {BUILD / name / 'output.txt'}")
     elif lost := [test for test in begun if test not in found]:
         problems.append(f"{name}: tests without a result: {', '.join(lost)}")
-    elif not counts["passed"]:
+    elif not counts["passed"] and not problems:
         problems.append(f"{name}: no test passed")
     elif status and not problems:
         problems.append(f"the guest of {name} ended with status {status}, but no test failed")

@@ -1,4 +1,4 @@
-"""Measures the import and training steps, in this Python or in WebAssembly; see docs/howto/webassembly.md."""
+"""Measures the import and three training steps, in this Python or in WebAssembly."""
 
 import json
 import sys
