@@ -16,7 +16,8 @@ OPTIONS = ["--capture=sys", "-p", "no:logging", "-p", "no:faulthandler", "-p", "
 # Without a base, pytest names its folder after the user, and there are no users.
 OPTIONS += ["--basetemp=/tmp/pytest", "--continue-on-collection-errors", "--tb=short"]
 # Hypothesis counts references, and those of CPython 3.15 differ.
-OPTIONS += ["-W", "ignore:.*register_random:hypothesis.errors.HypothesisWarning"]
+WARNING = "It looks like `register_random` was passed:hypothesis.errors.HypothesisWarning"
+OPTIONS += ["-W", f"ignore:{WARNING}"]
 
 
 class Recorder:
