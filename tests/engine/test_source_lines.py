@@ -254,7 +254,8 @@ def test_name_that_no_file_can_have():
     with record_source_lines():
         y = x * 2
     # Such code is not run here, because coverage and pytest cannot handle it.
-    y.node.caller = compile("\n\n3", "x", "exec").replace(co_filename="nul\0.py"), 2
+    code = compile("\n\n3", "x", "exec").replace(co_filename="nul\0.py")
+    y.node.caller = code, max(start for start, _, line in code.co_lines() if line == 3)
     assert str(made_at(y)) == "nul\0.py:3"
 
 
