@@ -11,6 +11,8 @@ from nn.packages import require
 
 # A page, as its path in `docs`, or the start of the name of a module: the packages that it imports.
 NEEDS: dict[str, tuple[str, ...]] = {
+    "howto/dask.md": ("dask", "distributed"),
+    "nn.bridges.dask": ("dask", "distributed"),
     "howto/scikit-learn.md": ("sklearn",),
     "nn.bridges.sklearn": ("sklearn",),
     "howto/onnx.md": ("onnx", "onnxruntime"),
