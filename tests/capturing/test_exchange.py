@@ -124,6 +124,7 @@ def test_an_interruption_at_any_instruction(error, events):
     assert trial.step.recordings == 3
 
 
+@pytest.mark.needs("signals")
 def test_interruptions_at_random():
     """Send some hundred signals at random times; none may leave a step half done."""
     twin, expected = training()
