@@ -6,6 +6,7 @@ Training itself is in `nn.training`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 from pathlib import Path
@@ -112,23 +113,25 @@ def _run(values: dict[str, Any], options: argparse.Namespace) -> int:
 def _trained(
     values: dict[str, Any], group: Collective | None, *, is_quiet: bool, as_json: bool
 ) -> int:
-    is_first = group is None or group.rank == 0
-    train = values.get("train")
-    if not train:
-        raise ValueError("name a CSV file to learn from: tinygrad-edu train train.csv")
-    if isinstance(train, list) and len(train) == 1:
-        train = train[0]
-    out = values.setdefault("out", "runs/model")
-    # The network first: its errors come before the folder is created.
-    net = _model(values, out)
-    net.verbose = not is_quiet and is_first
-    given = given_options(values)
-    run_text = run_file_text({**values, "train": train})
-    net._beside = {RUN_FILE: run_text}
-    # A group of one trains as no group at all.
-    with Agreement(group).together(), folder_for(out, is_made=is_first):
+    agreement = Agreement(group)
+    with contextlib.ExitStack() as stack:
+        with agreement.together():
+            train = values.get("train")
+            if not train:
+                raise ValueError("name a CSV file to learn from: tinygrad-edu train train.csv")
+            if isinstance(train, list) and len(train) == 1:
+                train = train[0]
+            out = values.setdefault("out", "runs/model")
+            # The network first: its errors come before the folder is created.
+            net = _model(values, out)
+            net.verbose = not is_quiet and agreement.is_first
+            given = given_options(values)
+            run_text = run_file_text({**values, "train": train})
+            net._beside = {RUN_FILE: run_text}
+            stack.enter_context(folder_for(out, is_made=agreement.is_first))
+        # Errors of the training itself are not exchanged: the others may be in the next step.
         net.fit(train, values.get("test"), distributed=group, **given)
-    if as_json and is_first:
+    if as_json and agreement.is_first:
         print(json.dumps(_result(net), ensure_ascii=False))
     elif net.verbose:
         _say_what_is_next(net, values.get("test"))
