@@ -293,13 +293,12 @@ ALLOWED = {
 
 
 def ways(table):
-    """Parse the table: one entry for each expression of each row."""
-    found = []
+    found = []  # one entry for each expression of each row
     for row, (*promised, text) in table.items():
         for way in re.split(r";|\n", text.strip()):
             call, _, own = way.strip().partition(" => ")
             marks = [pytest.mark.needs("floating-point warnings")] * (warned_once in promised)
-            found.append(pytest.param(call, *promised, own, id=f"{row}: {call}", marks=marks))
+            found += [pytest.param(call, *promised, own, id=f"{row}: {call}", marks=marks)]
     return found
 
 
