@@ -13,6 +13,9 @@ from nn.packages import require
 NEEDS: dict[str, tuple[str, ...]] = {
     "howto/dask.md": ("dask", "distributed"),
     "nn.bridges.dask": ("dask", "distributed"),
+    "nn.bridges.dask.prediction": ("dask", "distributed"),
+    "nn.bridges.dask.sockets": ("dask", "distributed"),
+    "nn.bridges.dask.training": ("dask", "distributed"),
     "howto/scikit-learn.md": ("sklearn",),
     "nn.bridges.sklearn": ("sklearn",),
     "howto/onnx.md": ("onnx", "onnxruntime"),
