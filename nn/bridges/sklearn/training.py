@@ -32,7 +32,7 @@ __all__ = ["LOSSES", "AdamOfPaper", "MomentumOfSteps", "Trainer", "outputs_of"]
 Array = NDArray[Any]
 
 # Recording a step and writing its program takes as long as about so many steps gain by replaying.
-_STEPS_BEFORE_CAPTURE = 300
+_STEPS_BEFORE_CAPTURE = 100
 
 # Losses: one number for each row, shape (N,). ----------------------------------------------------
 
