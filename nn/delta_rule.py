@@ -1,11 +1,9 @@
 """The former name of `nn.by_hand.delta_rule`; kept for one version, with a warning."""
 
-import warnings
+from tinygrad_edu.deprecation import warn_deprecated
 
 from .by_hand.delta_rule import forward, gradients, loss
 
 __all__ = ["forward", "gradients", "loss"]
 
-warnings.warn(
-    "nn.delta_rule was moved: import nn.by_hand.delta_rule", DeprecationWarning, stacklevel=2
-)
+warn_deprecated("nn.delta_rule was moved: import nn.by_hand.delta_rule", "0.3")

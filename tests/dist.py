@@ -1,9 +1,9 @@
 """Builds the sdist and the wheel twice and checks that both builds are equal, byte for byte.
 
-Run it with ``python -m tests.dist``; the files are in ``dist/`` afterwards. The second build is from
-the unpacked sdist, at another path, at another time, and with files that only their owner may read:
-whoever has the sources can build the published files and compare the hashes. Equal bytes need the
-same versions of hatchling and zlib. The contents of the wheel are checked by `tests.wheel`.
+Run it with ``python -m tests.dist``; the files are in ``dist/`` afterwards. The second build is
+from the unpacked sdist, at another path, at another time, and with files that only their owner may
+read: whoever has the sources can build the published files and compare the hashes. Equal bytes need
+the same versions of hatchling and zlib. The contents of the wheel are checked by `tests.wheel`.
 """
 
 import hashlib

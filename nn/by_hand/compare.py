@@ -8,13 +8,14 @@ how the table looks in `comparison_table`.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from tinygrad_edu.deprecation import warn_deprecated
 
 from ..checks import check_count, check_seed
 from ..module import Module
@@ -40,7 +41,7 @@ def _formerly_mlp(function: Callable[P, R]) -> Callable[P, R]:
     def accepting(*args: P.args, **kwargs: P.kwargs) -> R:
         if "mlp" in kwargs and "network" not in kwargs:
             message = f"{function.__name__}: the parameter mlp is now called network"
-            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            warn_deprecated(message, "0.3")
             kwargs["network"] = kwargs.pop("mlp")
         return function(*args, **kwargs)
 

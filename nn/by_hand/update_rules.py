@@ -1,6 +1,6 @@
 """The former name of `nn.by_hand.updates.rules`; kept for one version, with a warning."""
 
-import warnings
+from tinygrad_edu.deprecation import warn_deprecated
 
 from .updates.rules import (
     adagrad,
@@ -24,8 +24,4 @@ __all__ = [
     "sgd",
 ]
 
-warnings.warn(
-    "nn.by_hand.update_rules was moved: import nn.by_hand.updates.rules",
-    DeprecationWarning,
-    stacklevel=2,
-)
+warn_deprecated("nn.by_hand.update_rules was moved: import nn.by_hand.updates.rules", "0.3")

@@ -12,7 +12,7 @@ from typing import NoReturn
 from tinygrad_edu import __version__
 from tinygrad_edu.errors import printable
 
-from . import asking, checking, classroom, demo, files, pictures, playground, training
+from . import asking, checking, classroom, demo, doctor, files, pictures, playground, training
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,22 +20,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"tinygrad-edu: error: {printable(message)}; see {self.prog} --help\n")
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    """See what draws pictures here, and whether it works.
-
-    example:
-      tinygrad-edu doctor
-      Reports whether Graphviz was found and works, or how to install it, which formats can be
-      drawn, and the versions of all packages: paste it into a question. Graphviz that is not on
-      PATH is found if the variable TINYGRAD_EDU_DOT holds the path of its program dot.
-    """
-    from tinygrad_edu.drawing import doctor
-
-    report = doctor()
-    print(report)
-    return 0 if report.draws else 1
 
 
 _COMMANDS = {
@@ -47,13 +31,13 @@ _COMMANDS = {
     **demo.COMMANDS,
     **playground.COMMANDS,
     **classroom.COMMANDS,
-    "doctor": (lambda parser: None, _doctor),
+    **doctor.COMMANDS,
 }
 
 
 _WITH_PICTURES = ("train", "resume", "find-lr", "explain")
 """Commands whose pictures are also for slides."""
-_WITH_JSON = ("train", "resume", "find-lr", "predict", "evaluate", "explain", "inspect")
+_WITH_JSON = ("train", "resume", "find-lr", "predict", "evaluate", "explain", "inspect", "doctor")
 """Commands whose result is also for programs."""
 
 

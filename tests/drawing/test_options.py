@@ -41,6 +41,7 @@ def test_old_keywords_work_and_say_what_to_write(name):
     (warning,) = caught
     assert str(warning.message) == (
         f"draw({name}=...) is deprecated; write draw(..., options=DrawOptions({name}=...))"
+        " (the old name works until version 0.3)"
     )
     assert warning.filename == __file__
     new = draw(product(), options=DrawOptions(**{name: OLD[name]}))

@@ -1,8 +1,13 @@
-"""Modules that were moved can be imported by their former names, with a warning."""
+"""Former names work, with a warning that names the replacement and the version of removal; the
+page `docs/reference/deprecations.md` lists all of them.
+"""
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,3 +49,49 @@ def test_warning_names_the_line_of_the_import(tmp_path):
     command = [sys.executable, "-W", "always", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"{program}:3: DeprecationWarning: nn.delta_rule was moved" in done.stderr
+
+
+# All of them ------------------------------------------------------------------------------------
+
+SOURCES = [
+    file
+    for package in ("tinygrad_edu", "nn")
+    for file in Path(importlib.import_module(package).__file__).parent.rglob("*.py")
+]
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "deprecations.md"
+
+
+def calls(source):
+    """Yield the calls of the helper in a source, and `plain` for warnings that leave it out."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("warn_deprecated"):
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Name) and node.id == "DeprecationWarning":
+            yield "plain"
+
+
+def test_one_helper_warns_of_all():
+    found = {file: list(calls(file.read_text("utf-8"))) for file in SOURCES}
+    plain = [file for file, names in found.items() if "plain" in names]
+    assert [file.name for file in plain] == ["deprecation.py"]
+    every = [call for names in found.values() for call in names if call != "plain"]
+    assert len(every) >= 6
+    for call in every:
+        assert re.search(r"'\d+\.\d+'", call), f"{call} names no version of removal"
+
+
+def test_a_warning_without_the_helper_is_noticed():
+    assert list(calls("warnings.warn('old', DeprecationWarning)")) == ["plain"]
+    assert list(calls("warn_deprecated('old', '0.3')")) == ["warn_deprecated('old', '0.3')"]
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="the documents are in the clone only")
+def test_the_page_lists_them_and_none_is_overdue():
+    rows = re.findall(r"^\| `(.+)` \| `(.+)` \| ([\d.]+) \|$", PAGE.read_text("utf-8"), re.M)
+    named = {old.removeprefix("import "): new.removeprefix("import ") for old, new, _ in rows}
+    assert {old: new for old, new in named.items() if old in MOVED} == MOVED
+    used = [call for file in SOURCES for call in calls(file.read_text("utf-8")) if call != "plain"]
+    assert len(rows) == len(used)
+    version = tuple(map(int, importlib.import_module("tinygrad_edu").__version__.split(".")[:2]))
+    for old, _, removal in rows:
+        assert tuple(map(int, removal.split("."))) > version, f"{old} should be gone"

@@ -5,11 +5,12 @@ What the options do is decided where they are read; here they are only checked.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any
+
+from ..deprecation import warn_deprecated
 
 __all__ = ["DrawOptions", "checked_choice", "checked_number", "with_old_keywords"]
 
@@ -145,9 +146,9 @@ def with_old_keywords(options: DrawOptions | None, old: dict[str, Any]) -> DrawO
     written = ", ".join(f"{name}=..." for name in old)
     if options is not None:
         raise TypeError(f"write all options of draw() as options=DrawOptions({written}, ...)")
-    warnings.warn(
+    warn_deprecated(
         f"draw({written}) is deprecated; write draw(..., options=DrawOptions({written}))",
-        DeprecationWarning,
+        "0.3",
         stacklevel=3,
     )
     return DrawOptions(**old)
