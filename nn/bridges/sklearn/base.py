@@ -19,15 +19,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ...checks import check_count, check_flag, check_number
 from ...module import Module
-from .networks import ACTIVATIONS, layers_of, make_built_in, make_from, names_of
+from .networks import layers_of, make_built_in, make_from, names_of
+from .parameters import check_parameters
 from .training import AdamOfPaper, MomentumOfSteps, Trainer, outputs_of
 
 __all__ = ["NetworkEstimator", "is_stochastic"]
 
-_SOLVERS = ("adam", "sgd", "lbfgs")
-_RATES = ("constant", "invscaling", "adaptive")
 _GROWN = 2.0  # a last loss above so many times the first one is a training that went wrong
 
 
@@ -98,42 +96,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
     def _check_parameters(self) -> list[int]:
         """Check the parameters; return the widths of the hidden layers."""
-        sizes = self.hidden_layer_sizes
-        hidden = list(sizes) if np.iterable(sizes) else [sizes]
-        if self.network is None:
-            for size in hidden:
-                if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-                    raise ValueError(
-                        f"hidden_layer_sizes must be > 0, got {sizes!r}; pass widths such as (100,)"
-                    )
-            if self.network_parameters is not None:
-                raise ValueError("network_parameters are for network=, a function; pass it too")
-        elif (tuple(hidden), self.activation) != ((100,), "relu"):
-            raise ValueError(
-                "hidden_layer_sizes and activation describe the built-in network; with network= "
-                "leave them out, and pass network_parameters="
-            )
-        _check_choice("activation", self.activation, tuple(ACTIVATIONS))
-        _check_choice("learning_rate", self.learning_rate, _RATES)
-        if not callable(self.solver):
-            _check_choice("solver", self.solver, _SOLVERS)
-        if self.dtype not in ("auto", "float32", "float64", np.float32, np.float64):
-            raise ValueError(f"dtype must be 'auto', 'float32' or 'float64', got {self.dtype!r}")
-        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
-            check_count("batch_size", self.batch_size)
-        for name in ("max_iter", "max_fun"):
-            check_count(name, getattr(self, name))
-        if self.n_iter_no_change != math.inf:
-            check_count("n_iter_no_change", self.n_iter_no_change)
-        for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
-            check_flag(name, getattr(self, name))
-        for name in ("alpha", "tol", "power_t"):
-            check_number(name, getattr(self, name), least=0.0)
-        for name in ("learning_rate_init", "epsilon"):
-            check_number(name, getattr(self, name), above=0.0)
-        for name in ("beta_1", "beta_2", "momentum", "validation_fraction"):
-            check_number(name, getattr(self, name), least=0.0, below=1.0)
-        return hidden
+        return check_parameters(self)
 
     # Fitting -------------------------------------------------------------------------------------
 
@@ -258,8 +221,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
     def _fit_batches(self, X: Any, y: Any, weights: Any, incremental: bool) -> None:
         """Take steps, epoch after epoch, until the rules of scikit-learn say that it is enough."""
-        trainer, rng = self._trainer, self._random_state
-        held_out = None
+        trainer, held_out = self._trainer, None
         if self.early_stopping:
             X, y, weights, held_out = self._split(X, y, weights)
         targets = self._encoded(y, trainer.dtype)[0]
@@ -277,22 +239,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
         self.n_iter_, converged = 0, False
         try:
             for _ in range(1 if incremental else self.max_iter):
-                if self.shuffle:
-                    permutation = np.arange(rows)
-                    rng.shuffle(permutation)
-                    order = order[permutation]
-                loss = trainer.epoch(X, targets, weights, order, size, self.alpha)
-                self._check_finite(loss, self.n_iter_ + 1)
-                self.n_iter_, self.loss_ = self.n_iter_ + 1, loss
-                self.t_ += rows
-                self.loss_curve_.append(loss)
+                order = self._epoch(X, targets, weights, order, size, held_out)
                 if incremental or self.warm_start:  # the next fit shuffles this order again
                     self._order = order
-                if self.verbose:
-                    print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-                self._note_improvement(held_out)
-                if self.solver == "sgd" and self.learning_rate == "invscaling":
-                    trainer.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
                 if self._no_improvement > self.n_iter_no_change and self._has_converged():
                     converged = True
                     break
@@ -307,6 +256,27 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
             self.network_.load_state_dict(self._best)
         elif len(self.loss_curve_) - start > 1:
             self._warn_grown(self.loss_curve_[start])
+
+    def _epoch(
+        self, X: Any, targets: Any, weights: Any, order: NDArray[Any], size: int, held_out: Any
+    ) -> NDArray[Any]:
+        """Train for an epoch, note how it went, and return the order of its rows."""
+        trainer, rows = self._trainer, len(order)
+        if self.shuffle:
+            permutation = np.arange(rows)
+            self._random_state.shuffle(permutation)
+            order = order[permutation]
+        loss = trainer.epoch(X, targets, weights, order, size, self.alpha)
+        self._check_finite(loss, self.n_iter_ + 1)
+        self.n_iter_, self.loss_ = self.n_iter_ + 1, loss
+        self.t_ += rows
+        self.loss_curve_.append(loss)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+        self._note_improvement(held_out)
+        if self.solver == "sgd" and self.learning_rate == "invscaling":
+            trainer.learning_rate = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+        return order
 
     def _split(self, X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any, Any]:
         """Hold rows out; a fit that continues holds the same ones out."""
@@ -476,8 +446,3 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")

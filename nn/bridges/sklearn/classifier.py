@@ -262,6 +262,14 @@ class MLPClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc, un
         else:
             y = column_or_1d(y, warn=True)
             found = unique_labels(y)
+        known = self._known(found, first, classes, partial, multilabel)
+        self.classes_, self._is_multilabel = known, multilabel
+        return np.asarray(y if multilabel else np.searchsorted(known, y))
+
+    def _known(
+        self, found: NDArray[Any], first: bool, classes: Any, partial: bool, multilabel: bool
+    ) -> Any:
+        """Return all classes; refuse those that do not fit what was learned."""
         if classes is not None and not multilabel:
             classes = np.unique(classes)
         if first:
@@ -285,8 +293,7 @@ class MLPClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc, un
                 f"`y` has the classes {found}, and the model knows {known}; warm_start and "
                 "partial_fit need the same ones"
             )
-        self.classes_, self._is_multilabel = known, multilabel
-        return np.asarray(y if multilabel else np.searchsorted(known, y))
+        return known
 
     def _encoded(self, y: NDArray[Any], dtype: Any) -> tuple[NDArray[Any], str, int]:
         if self._loss_name == "softmax":
