@@ -185,8 +185,14 @@ def _prepared(
         say=net._say if agreement.is_first else lambda text: None,
         agreement=agreement,
     )
+    _continue(session, plan)
+    return session
+
+
+def _continue(session: Session, plan: Plan) -> None:
+    """Continue from the checkpoint if that is wanted; otherwise keep that of another training."""
     if not plan.get("resume"):
-        if (note := checkpoints.keep_earlier()) is not None:
+        if (note := session.checkpoints.keep_earlier()) is not None:
             session.say(f"note: {note}")
     else:
         if session.resume():
@@ -195,7 +201,6 @@ def _prepared(
                 session.say("note: this training was finished already; nothing is left to train")
         else:
             session.say("note: there is no checkpoint to resume from; the training starts anew")
-    return session
 
 
 def _shown(samples: tuple[Any, ...], named: str) -> tuple[tuple[Any, ...], str]:

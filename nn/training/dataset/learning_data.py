@@ -5,7 +5,6 @@ How a file is read is in `nn.data.csv`; how columns become inputs, in `nn.data.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,9 +22,9 @@ from ...distributed import Agreement
 from ...errors import DataError
 from ...images import SMALLEST_SIDE, image_side
 from ...loss import classes_of
-from ..fingerprints import fingerprint
 from ..knowledge import Knowledge
 from ..options import Plan
+from .comparing import check_same_data, known_to_all
 from .labels import as_codes, check_numbers, shortened, with_codes
 from .reading import read_source, unknown_texts, warn_of_ignored
 from .splitting import split_rows
@@ -136,8 +135,7 @@ def read_learning_data(
     task : {"classification", "regression"}
         What is learned.
     agreement : Agreement, optional
-        Of the processes of a distributed training. All of them read the data, or open them in the
-        cache; what is measured on all rows is measured by rank 0 and sent to the others.
+        Of the processes of a distributed training; rank 0 measures what needs all rows.
 
     Raises
     ------
@@ -181,17 +179,12 @@ def read_learning_data(
     elif share is not None:
         validation = reader.read_other(share, "validation", train, notes)
     agreement = agreement or Agreement()
-    if agreement.is_shared:
-        _check_same(agreement, {"training": train, "validation": validation, "test": test}, weights)
-    knowledge = None
-    if agreement.is_first:
-        features, labels = _parts(train, rows)
-        own = None if weights is None else weights if rows is None else weights[rows]
-        knowledge = _measured(train, features, labels, own, names, known, plan, task)
-    if agreement.is_shared:
-        plain = agreement.broadcast(None if knowledge is None else knowledge.as_plain())
-        knowledge = knowledge or Knowledge.from_plain(plain)
-    assert knowledge is not None  # from rank 0
+    check_same_data(agreement, {"training": train, "validation": validation, "test": test}, weights)
+
+    features, labels = _parts(train, rows)
+    own = None if weights is None else weights if rows is None else weights[rows]
+    measured = (train, features, labels, own, names, known, plan, task)
+    knowledge = known_to_all(agreement, lambda: _measured(*measured))
     data = LearningData(
         train, test, knowledge, rows, validation_rows, validation, weights, tuple(notes)
     )
@@ -206,23 +199,6 @@ def read_learning_data(
         together = known.inputs.together(knowledge.inputs)
         data.knowledge = replace(knowledge, inputs=together)
     return data
-
-
-def _check_same(
-    agreement: Agreement,
-    read: Mapping[str, CsvData | None],
-    weights: NDArray[np.float64] | None,
-) -> None:
-    """Check that all processes have read the same data."""
-    digests = {}
-    for name, data in read.items():
-        parts: list[Any] = [None]
-        if data is not None:
-            table: Any = data.features
-            parts = [data.columns, data.values, data.classes, data.labels]
-            parts += [table.digest, table.shape, table.chosen] if is_stored(table) else [table]
-        digests[f"{name} data"] = fingerprint(*parts)
-    agreement.check_equal({**digests, "weights of rows": fingerprint(weights)})
 
 
 class _Reader:
