@@ -27,6 +27,7 @@ def warn_deprecated(change: str, removal: str, stacklevel: int = 2) -> None:
     --------
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     warn_deprecated("f is deprecated; write g", "0.3")
     >>> str(caught[0].message)
     'f is deprecated; write g (the old name works until version 0.3)'
