@@ -3,6 +3,7 @@ in other threads, the state is the one before a step or the one after it.
 """
 
 import collections
+import dis
 import random
 import signal
 import sys
@@ -18,6 +19,9 @@ from tinygrad_edu.capturing import runtime
 
 from .test_twins import Box, drawn, replayed
 
+# An instruction of Python 3.14 and later that does nothing and that no handler covers: an error of
+# a trace function there skips each `except`. Signals never arrive there.
+UNCOVERED = dis.opmap.get("NOT_TAKEN")
 X, LABELS = drawn(0, 4, 3, dtype=np.float32), np.array([0, 1, 1, 0])
 
 
@@ -89,7 +93,7 @@ def interrupting(at, error, events):
         frame.f_trace_opcodes = True
         if event in events:
             count += 1
-            if count == at:
+            if count >= at and frame.f_code.co_code[frame.f_lasti] != UNCOVERED:
                 raise error
         return look
 
