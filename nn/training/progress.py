@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,9 +48,12 @@ class Progress:
     def __enter__(self) -> Progress:
         # After 2>&- there is no standard error.
         if self.verbose and sys.stderr is not None and sys.stderr.isatty():
-            from tqdm import tqdm
+            from tqdm import TqdmMonitorWarning, tqdm
 
-            self._bar = tqdm(total=self.epochs * self.batches, unit="batch", leave=False)
+            with warnings.catch_warnings():
+                # Without threads nothing redraws a bar that waits, which needs no warning.
+                warnings.simplefilter("ignore", TqdmMonitorWarning)
+                self._bar = tqdm(total=self.epochs * self.batches, unit="batch", leave=False)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 learns, saves what it learned, and refuses bad input before anything is computed or written.
 """
 
+import errno
 import gzip
 import hashlib
 import io
@@ -235,6 +236,7 @@ print(hashlib.sha256(state).hexdigest())
 """
 
 
+@pytest.mark.needs("processes")
 def test_a_seed_fixes_every_bit_of_the_weights(train, tmp_path):
     processes = []
     for number, seed in enumerate([7, 7, 8]):
@@ -336,7 +338,7 @@ def test_fit_refuses_before_anything_happens(row, train, test, out, monkeypatch,
 
     def open_elsewhere(path, flags, *rest, **named):  # permissions do not stop root
         if "locked" in str(path) and flags & os.O_CREAT:
-            raise PermissionError(13, "Permission denied", str(path))
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return right(path, flags, *rest, **named)
 
     monkeypatch.setattr(os, "open", open_elsewhere)

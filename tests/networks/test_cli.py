@@ -97,6 +97,7 @@ def test_every_help_has_a_worked_example_that_parses(run, command):
         assert line in examples(run("--help")[1]), "the help of the program shows them all"
 
 
+@pytest.mark.needs("processes")
 def test_module_and_console_script_are_the_same_program():
     script = Path(sysconfig.get_path("scripts")) / "tinygrad-edu"
     one, two = process(sys.executable, "-m", "nn", "--help"), process(script, "--help")
@@ -194,6 +195,7 @@ def test_compare_scales_real_rows_as_the_model_does(run, trained):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+@pytest.mark.needs("processes")
 def test_compare_prints_whole_into_a_file_of_any_encoding(encoding):
     """Windows redirects into its own code page, which has no ∂ and no δ."""
     result = process(
@@ -374,6 +376,7 @@ def test_differing_gradients_make_the_demo_fail(run, monkeypatch):
     assert run("demo --out a")[0] == 1
 
 
+@pytest.mark.needs("processes")
 def test_a_reader_that_has_read_enough_is_not_an_error(trained):
     write_csv("long.csv", 30_000)
     command = [sys.executable, "-m", "nn", "predict", str(trained), "long.csv"]

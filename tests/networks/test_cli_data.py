@@ -132,6 +132,7 @@ def test_a_terminal_does_not_obey_the_name_of_a_file(run):
 
 
 @pytest.mark.parametrize("closed", ["2", "0,1,2"])
+@pytest.mark.needs("processes")
 def test_closed_streams_are_not_an_error(closed):
     frame().to_csv("train.csv", index=False)
     start = "import os, sys\nfor fd in map(int, sys.argv.pop(1).split(',')): os.close(fd)\n"
@@ -148,6 +149,7 @@ def test_closed_streams_are_not_an_error(closed):
     assert sorted(os.listdir("a")) == ["history.csv", "model.pkl", "model.safetensors", "run.toml"]
 
 
+@pytest.mark.needs("processes")
 def test_a_warning_has_no_path_of_the_installation():
     frame().replace({"label": {2: 3}}).to_csv("train.csv", index=False)
     done = subprocess.run(

@@ -190,6 +190,7 @@ def test_equal_histories_make_equal_files(tmp_path, suffix):
     assert b"dc:date" not in content
 
 
+@pytest.mark.needs("processes")
 def test_curves_need_neither_pyplot_nor_a_display(tmp_path):
     code = """
 import sys

@@ -90,6 +90,7 @@ def test_it_says_which_commit():
     assert f"commit {head[:12]}" in environment()["tinygrad_edu"]
 
 
+@pytest.mark.needs("processes")
 def test_version_is_one_line():
     command = [sys.executable, "-m", "nn", "--version"]
     out = subprocess.check_output(command, text=True, env={**os.environ, "COLUMNS": "80"})

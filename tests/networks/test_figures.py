@@ -432,6 +432,7 @@ def test_figures_that_cannot_be_are_refused_first(tmp_path, figures, error, word
         model([3, 2], tmp_path).fit("nowhere.csv", figures=figures)
 
 
+@pytest.mark.needs("processes")
 def test_figures_need_no_pyplot_and_are_not_kept():
     code = """
 import sys

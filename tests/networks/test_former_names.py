@@ -43,6 +43,7 @@ def test_former_name_of_a_parameter_works_and_warns(function):
         function(network=network, mlp=network, **batch)
 
 
+@pytest.mark.needs("processes")
 def test_warning_names_the_line_of_the_import(tmp_path):
     program = tmp_path / "old.py"
     program.write_text("import nn\n\nfrom nn import delta_rule\n")

@@ -158,6 +158,7 @@ class Slow(Module):
         return first, self.weight
 
 
+@pytest.mark.needs("threads")
 def test_two_threads_do_not_mix_their_parameters():
     net, found = Slow(), []
 

@@ -333,6 +333,7 @@ net.fit(sys.argv[1], epoch=10**6, alpha=0.2, batch_size=8, scale=10)
 """
 
 
+@pytest.mark.needs("processes")
 def test_a_wrong_setting_of_matplotlib_is_found_before_the_training(data, out):
     code = _FIT.replace("10**6", "3")
     environment = os.environ | {"MPLBACKEND": "nonsense"}

@@ -50,6 +50,7 @@ def stopped(command, *signals):
         ([signal.SIGTERM], 143),
     ],
 )
+@pytest.mark.needs("processes")
 def test_a_signal_ends_the_command_with_a_saved_model(data, out, signals, code):
     words = ["train", data, "--structure", "4,12,3", "--out", out / "a", "--epochs", 10**6]
     settings = ["--learning-rate", 0.2, "--batch-size", 8, "--scale", 10]
@@ -80,6 +81,7 @@ def test_in_python_the_signal_then_does_what_it_always_does(data, out):
     assert files(out) == ["checkpoint.safetensors", *RESULTS]
 
 
+@pytest.mark.needs("processes")
 def test_ctrl_c_while_it_is_loaded_prints_no_traceback():
     with subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "nn", "--version"], stderr=subprocess.PIPE

@@ -3,10 +3,13 @@
 These tests run everywhere; `python -m tests.wasm` runs them where neither exists.
 """
 
+import io
+import sys
 import threading
 
 import numpy as np
 import pytest
+import tqdm
 
 import nn
 import tinygrad_edu as tg
@@ -52,6 +55,17 @@ def test_a_table_is_fitted_saved_and_run(table, tmp_path):
     assert np.mean(again.predict(FEATURES) == BOUGHT) > 0.97
     asked = again.run(tmp_path / "model.safetensors", FEATURES[0])
     assert asked.label == BOUGHT[0]
+
+
+def test_a_progress_bar_needs_no_thread(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(tqdm.tqdm, "monitor", None)
+    monkeypatch.setattr(tqdm.tqdm, "monitor_interval", 10)
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", screen)
+    nn.model([2, 3, 2], tmp_path).fit(table, label="bought", epochs=1, figures=[])
+    assert "batch" in screen.getvalue()
+    assert tqdm.tqdm.monitor_interval == 0, "a test that can fail"
 
 
 def test_a_long_table_is_read_as_it_was_written(tmp_path):
