@@ -304,6 +304,7 @@ print(hashlib.sha256((drawing.dot + drawing.table() + drawing.to_json()).encode(
 """
 
 
+@pytest.mark.needs("processes")
 def test_two_processes_write_the_same_bytes():
     script = SCRIPT.format(tests=os.path.dirname(__file__))
     digests = set()
@@ -325,6 +326,7 @@ def test_the_text_holds_no_addresses():
     assert not re.search(r"\d{10}", dot)
 
 
+@pytest.mark.needs("processes")
 def test_importing_is_light():
     script = (
         "import sys, numpy, tinygrad_edu; before = set(sys.modules); import tinygrad_edu.drawing; "

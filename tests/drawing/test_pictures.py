@@ -76,6 +76,7 @@ for view in ("ops", "layers"):
 """
 
 
+@pytest.mark.needs("processes")
 def test_two_processes_draw_the_same_bytes_in_every_view_and_theme():
     script = SCRIPT.format(root=os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
     outputs = set()

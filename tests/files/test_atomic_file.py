@@ -46,6 +46,7 @@ def test_link_is_followed_and_stays(tmp_path, old):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+@pytest.mark.needs("permissions")
 def test_permissions_of_the_old_file_stay(old, mode):
     old.chmod(mode)
     write_atomically(old, b"new")
@@ -199,6 +200,7 @@ def test_pipe_is_refused_and_stays(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+@pytest.mark.needs("processes")
 def test_what_a_killed_process_left_is_removed_at_the_next_save(old):
     """A real kill, in the middle of the write."""
     program = START + (
@@ -216,6 +218,7 @@ def test_what_a_killed_process_left_is_removed_at_the_next_save(old):
     assert os.listdir(old.parent) == [old.name]
 
 
+@pytest.mark.needs("processes")
 def test_writer_that_pauses_for_long_keeps_its_file(old):
     """Its temporary file looks old, and another process cleans up; then it goes on."""
     program = START + (
@@ -404,6 +407,7 @@ spec.loader.exec_module(module)
 """
 
 
+@pytest.mark.needs("processes")
 def test_real_limit_of_the_system_leaves_the_old_file(old):
     """No patch here: the kernel itself refuses to write more than 1,000 bytes."""
     program = START + (

@@ -356,6 +356,7 @@ def test_reading_changes_no_error_state_of_the_caller() -> None:
             read_bytes(b"label,a\n0,1e60\n")
 
 
+@pytest.mark.needs("processes")
 def test_importing_does_not_load_pandas() -> None:
     program = "import sys, nn.data.csv; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -149,6 +149,7 @@ def test_row_123_disk_full(write, tmp_path, monkeypatch):
 
 
 @needs_posix
+@pytest.mark.needs("processes")
 def test_row_124_folder_read_only():
     """In a child, because a superuser may write everywhere and has to step down first."""
     program = """

@@ -95,6 +95,7 @@ def test_the_reference_page_is_small(page):
     assert own <= 34_000, "style sheet and script; the template has 6,000 more"
 
 
+@pytest.mark.needs("processes")
 def test_two_exports_are_the_same_byte_for_byte():
     program = "import hashlib; from tests.stepping.pages import complete;"
     program += "print(hashlib.sha256(complete().html().encode()).hexdigest())"

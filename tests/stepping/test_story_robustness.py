@@ -139,6 +139,7 @@ def test_nothing_is_changed():
     loss.backward()  # which would refuse if anything had been written
 
 
+@pytest.mark.needs("processes")
 def test_two_processes_write_the_same_story():
     program = (
         "import sys; sys.path.insert(0, '.')\n"
