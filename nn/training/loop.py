@@ -20,7 +20,7 @@ from tinygrad_edu import GradientError
 
 from ..distributed import Alone, Collective, rows_of_batches, share
 from ..module import Module
-from ..optim import Optimizer
+from ..optim import LBFGS, Optimizer
 from .choices import ScheduleRun
 from .history import Epoch, History
 from .metrics import measure
@@ -138,6 +138,8 @@ class Loop:
         self.collective = Alone() if collective is None else collective
         self.signal, self.received = signal, 0
         self._step = self._shared = None
+        if isinstance(optimizer, LBFGS) and self.collective.size > 1:
+            _check_whole_batch(len(samples[0]), batch_size)
         if self.collective.size == 1:
             self._step = Step(network, optimizer, self.objective, clip)
         else:
@@ -331,6 +333,19 @@ class Loop:
         self.generator.bit_generator.state = state["generator"]
         self._position = _Position(**state["position"])
         self.divergence.count = state["growing"]
+
+
+def _check_whole_batch(rows: int, batch_size: int) -> None:
+    """Refuse L-BFGS on parts of the data in a group.
+
+    It compares gradients of different batches there: a difference in the last bit, such as sums in
+    another order make, grows from step to step, and the result is not that of one process.
+    """
+    if batch_size < rows:
+        raise ValueError(
+            f"LBFGS on batches of {batch_size} rows does not train the same on several processes "
+            f"as on one; use one batch of all {rows} rows, another optimizer, or one process"
+        )
 
 
 def _check_end(

@@ -122,11 +122,13 @@ class SharedStep:
         self._shared = SharedGradients(network.parameters(), collective, 2 + extras)
         # A captured function must not reach the group, which it could not watch.
         parameters = self._shared.parameters
-        self._dropouts = [m for m in network.modules() if isinstance(m, Dropout) and m.p > 0]
+        self._masks = _Masks(network)
+        drawn = self._masks.drawn
 
         def backward(
             inputs: Any, targets: Any, weights: Any = None
         ) -> tuple[Tensor, Tensor, list[Any]]:
+            _ = drawn  # a recording finds the masks here
             outputs = network(Tensor(inputs, copy=False))
             loss = objective.loss(outputs, Tensor(targets, copy=False), weights)
             loss.backward(keep_interior=False)
@@ -142,8 +144,7 @@ class SharedStep:
             optimizer.zero_grad()
 
         self._eager = backward, update
-        # Random numbers cannot be replayed.
-        self._backward: Callable[..., Any] = backward if self._dropouts else capture(backward)
+        self._backward: Callable[..., Any] = capture(backward)
         self._update: Callable[..., Any] = capture(update)
 
     def __call__(
@@ -216,13 +217,10 @@ class SharedStep:
         """Return the flat gradient of the whole batch, its loss, correct rows, and the extras."""
         loss = right = 0.0
         gradients: list[Any] = [None] * len(self._shared.parameters)
-        with _masks_of_the_batch(self._dropouts, *place):
+        with self._masks.of_rows(batch[0], *place):  # also without rows: the generators advance
             if len(batch[1]):
                 found, outputs, gradients = self._gradients(batch)
                 loss, right = found.item() * share, self.objective.right(outputs._data, batch[1])
-            elif self._dropouts:  # their generators advance as those of the others
-                with no_grad():
-                    self.network(Tensor(batch[0], copy=False))
         flat, _, sums = self._shared.mean_of(gradients, share, (loss, right, *extras))
         return flat, (sums[1], sums[2], sums[3:])
 
@@ -241,26 +239,69 @@ def _set_gradients(parameters: Sequence[Tensor], flat: NDArray[Any]) -> None:
         parameter.grad = part
 
 
-@contextlib.contextmanager
-def _masks_of_the_batch(dropouts: Sequence[Dropout], rows: int, own: slice) -> Iterator[None]:
-    """Draw the masks for all rows of a batch, as one process would, and use those of some rows."""
-    generators = [layer.generator for layer in dropouts]
-    for layer in dropouts:
-        layer.generator = _SomeRows(layer.generator, rows, own)
-    try:
-        yield
-    finally:
-        for layer, generator in zip(dropouts, generators, strict=True):
-            layer.generator = generator
+class _Masks:
+    """The masks of dropout: drawn for all rows of a batch, as one process would, and used for some.
+
+    They are drawn outside the captured step, which takes them as arrays.
+
+    Parameters
+    ----------
+    network : Module
+        Its layers draw one mask each, with the rows as the first axis.
+    """
+
+    def __init__(self, network: Module) -> None:
+        self.network = network
+        self._layers = [m for m in network.modules() if isinstance(m, Dropout) and m.p > 0]
+        self.drawn: list[Any] = [None] * len(self._layers)
+        self._given = [
+            _Given(layer.generator, self.drawn, place) for place, layer in enumerate(self._layers)
+        ]
+
+    @contextlib.contextmanager
+    def of_rows(self, inputs: Any, rows: int, own: slice) -> Iterator[None]:
+        """Draw the masks of a batch, and let the layers use them within the block.
+
+        Parameters
+        ----------
+        inputs : ndarray
+            Those of the rows of this process.
+        rows : int
+            How many rows the whole batch has.
+        own : slice
+            Those of this process.
+        """
+        generators = [layer.generator for layer in self._layers]
+        try:
+            for layer, given in zip(self._layers, self._given, strict=True):
+                layer.generator = given
+            if self._given and not all(given.sizes for given in self._given):
+                with no_grad():  # of no rows: it shows how large the masks are
+                    self.network(Tensor(inputs[:0], copy=False))
+            for place, given in enumerate(self._given):
+                self.drawn[place] = given.draw(generators[place], rows)[own]
+            yield
+        finally:
+            for layer, generator in zip(self._layers, generators, strict=True):
+                layer.generator = generator
 
 
-class _SomeRows(Generator):
-    """A generator that draws for all rows of a batch, and returns the numbers of some of them."""
+class _Given(Generator):
+    """Returns a mask that was drawn before, instead of drawing one."""
 
-    def __init__(self, generator: Generator, rows: int, own: slice) -> None:
+    def __init__(self, generator: Generator, drawn: list[Any], place: int) -> None:
         super().__init__(generator.bit_generator)
-        self._rows, self._own = rows, own
+        self._drawn, self._place = drawn, place
+        self.sizes: tuple[Any, ...] = ()
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
-        """Draw as `Generator.random`; the first axis of the size is that of the rows."""
-        return super().random((self._rows, *size[1:]), dtype)[self._own]
+        """Return the mask; before the first one, note its shape and dtype, and return zeros."""
+        if self._drawn[self._place] is None:
+            self.sizes = tuple(size[1:]), dtype
+            return np.zeros(size, dtype)
+        return self._drawn[self._place]
+
+    def draw(self, generator: Generator, rows: int) -> NDArray[Any]:
+        """Draw a mask for some rows."""
+        shape, dtype = self.sizes
+        return generator.random((rows, *shape), dtype)

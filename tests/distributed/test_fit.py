@@ -102,6 +102,13 @@ def test_several_ranks_train_as_one(case, size):
     assert again[0][0].tobytes() == ranks[0][0].tobytes()
 
 
+@pytest.mark.parametrize("batch_size", [36, 1])
+def test_lbfgs_on_parts_of_the_data_is_refused(batch_size):
+    with pytest.raises(ValueError, match="LBFGS .* 37 rows"):
+        run_threads(2, lambda group: loop_of(group, optimizer="lbfgs", batch_size=batch_size))
+    loop_of(Alone(), optimizer="lbfgs", batch_size=batch_size)
+
+
 # Faults that these tests find -------------------------------------------------------------------
 
 
@@ -129,15 +136,12 @@ def unweighted_mean(monkeypatch):
 
 def own_masks(monkeypatch):
     """Let each rank draw masks for its own rows only."""
-    monkeypatch.setattr(step_module, "_masks_of_the_batch", lambda *_: _Nothing())
-
-
-class _Nothing:
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *_):
-        return None
+    original = step_module._Masks.of_rows
+    monkeypatch.setattr(
+        step_module._Masks,
+        "of_rows",
+        lambda self, x, rows, own: original(self, x, len(x), slice(len(x))),
+    )
 
 
 @pytest.mark.parametrize("fault", [wrong_order, unweighted_mean, own_masks])
