@@ -67,6 +67,10 @@ CAPABILITIES = {
         lambda: sys.platform == "win32" or hasattr(os, "fchmod"),
         "files have neither owners nor permissions",
     ),
+    "pipes": (
+        lambda: sys.platform == "win32" or hasattr(os, "mkfifo"),
+        "there are no named pipes",
+    ),
     "signals": (
         lambda: sys.platform == "win32" or hasattr(signal, "pthread_sigmask"),
         "no signals arrive",

@@ -100,6 +100,8 @@ def _server(port: int, state: str, table: Table | None, debug: bool) -> Server:
             reason = "another program uses it; name another one, or leave --port out"
         elif error.errno == errno.EACCES:
             reason = "it needs more rights than you have; name one from 1024 on"
+        elif error.errno in (errno.ENOTSUP, errno.EAFNOSUPPORT, errno.ENOSYS):
+            reason = "this system has no network, and the playground is served to a browser"
         else:
             reason = f"{error.strerror or error}; name another one, or leave --port out"
         raise OSError(f"--port {port}: {reason}") from None

@@ -97,6 +97,7 @@ def fontconfig(tmp_path, monkeypatch):
     fonts._known_letters.cache_clear()
 
 
+@pytest.mark.needs("processes")
 def test_letters_that_no_font_has_are_named(fontconfig):
     fontconfig("assert sys.argv[1] == '--format'; print('20-7e 627', '3a0-3a9')")
     assert fonts.missing_letters("w ä Σ ا 权 重 权\x01\u202e") == "权重"

@@ -192,6 +192,7 @@ def test_folder_that_cannot_be_synced_is_not_a_failure(old, monkeypatch):
     assert os.listdir(old.parent) == [old.name]
 
 
+@pytest.mark.needs("pipes")
 def test_pipe_is_refused_and_stays(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -248,6 +249,7 @@ def test_writer_that_pauses_for_long_keeps_its_file(old):
     assert os.listdir(old.parent) == [old.name]
 
 
+@pytest.mark.needs("pipes")
 def test_files_of_the_user_are_not_cleaned_up(old):
     """Whatever their age: no name of 0.1.0, no near miss, no folder and no link."""
     stem = atomic_file._temporary_in(old.parent).name
@@ -265,6 +267,7 @@ def test_files_of_the_user_are_not_cleaned_up(old):
     assert sorted(os.listdir(old.parent)) == before
 
 
+@pytest.mark.needs("permissions")
 def test_file_of_another_user_or_machine_is_not_cleaned_up(old, monkeypatch):
     left = atomic_file._temporary_in(old.parent)
     left.write_bytes(b"half")
@@ -278,6 +281,7 @@ def test_file_of_another_user_or_machine_is_not_cleaned_up(old, monkeypatch):
     assert sorted(os.listdir(old.parent)) == sorted([old.name, other.name])
 
 
+@pytest.mark.needs("locks")
 def test_without_locks_files_are_written_and_none_is_cleaned_up(old, monkeypatch):
     left = atomic_file._temporary_in(old.parent)
     left.write_bytes(b"half")
@@ -313,6 +317,7 @@ def test_lock_of_windows(tmp_path, monkeypatch):
     assert Windows.calls == [(2, 1), (2, 1)]
 
 
+@pytest.mark.needs("permissions")
 def test_other_users_cannot_read_a_private_file_while_it_is_written(old, monkeypatch):
     """And the permissions are there before the name is."""
     old.chmod(0o640)
@@ -334,6 +339,7 @@ def test_other_users_cannot_read_a_private_file_while_it_is_written(old, monkeyp
 
 
 @pytest.mark.parametrize("allowed", ["all", "group", "nothing"])
+@pytest.mark.needs("permissions")
 def test_owner_and_group_stay_where_the_system_allows_it(old, monkeypatch, allowed):
     old.chmod(0o664)
     status = os.stat(old)

@@ -197,6 +197,7 @@ def test_missing_file_names_itself_and_the_working_directory(tmp_path, monkeypat
 
 
 @needs_posix
+@pytest.mark.needs("pipes")
 def test_only_regular_files_are_read(tmp_path):
     with pytest.raises(IsADirectoryError, match="folder"):
         read_network(tmp_path)

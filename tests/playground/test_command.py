@@ -1,5 +1,6 @@
 """Tests of the command `playground`: what it prints, what it refuses, and how it ends."""
 
+import errno
 import json
 import os
 import signal
@@ -123,6 +124,16 @@ def test_port_that_is_not_allowed_is_named(monkeypatch, capsys):
     monkeypatch.setattr(Server, "server_bind", bind)
     assert refusal(capsys, "--port", "80") == (
         "--port 80: it needs more rights than you have; name one from 1024 on"
+    )
+
+
+def test_a_system_without_network_is_named(monkeypatch, capsys):
+    def opened(*_, **__):
+        raise OSError(errno.ENOTSUP, "Not supported")
+
+    monkeypatch.setattr(socket, "socket", opened)
+    assert refusal(capsys) == (
+        "--port 0: this system has no network, and the playground is served to a browser"
     )
 
 

@@ -26,8 +26,8 @@ CASES = 2
 NEEDED = ("pytest>=8.2", "hypothesis==6.155.7", "graphviz>=0.20", "tqdm>=4.66")
 PURE = ("--only-binary=:all:", "--python-version=3.15", "--platform=any", "--implementation=py")
 
-# What a guest cannot do whatever its integers are: start `dot`, browsers and command lines. The
-# checks of update rules are searches, limited in time, and take a quarter of an hour there.
+# What a guest cannot do whatever its integers are: start `dot`, browsers and command lines; and what
+# takes long there: the checks of update rules, figures, and trainings that `training` also tests.
 WITHOUT = [
     "tests/drawing/test_doctor.py", "tests/drawing/test_dot_program.py",
     "tests/drawing/test_engines.py", "tests/stepping/test_page_in_browser.py",
@@ -36,7 +36,7 @@ WITHOUT = [
     "tests/networks/test_update_*.py", "tests/networks/test_worksheet.py",
     "tests/networks/test_*report*.py", "tests/networks/test_figures.py",
     "tests/networks/test_former_names.py", "tests/networks/test_notebook_forms.py",
-    "tests/networks/test_signals.py",
+    "tests/networks/test_signals.py", "tests/networks/test_classifier.py",
 ]  # fmt: skip
 # The longest first, because a guest that starts last should end soon.
 PARTS = {
