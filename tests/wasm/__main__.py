@@ -26,8 +26,8 @@ CASES = 2
 NEEDED = ("pytest>=8.2", "hypothesis==6.155.7", "graphviz>=0.20", "tqdm>=4.66")
 PURE = ("--only-binary=:all:", "--python-version=3.15", "--platform=any", "--implementation=py")
 
-# What a guest cannot do whatever its integers are: start `dot`, browsers and command lines; and what
-# takes long there: the checks of update rules, figures, and trainings that `training` also tests.
+# What a guest cannot do whatever its integers are: start `dot`, browsers and command lines. And
+# what takes long there: the checks of update rules, figures, trainings like those of `training`.
 WITHOUT = [
     "tests/drawing/test_doctor.py", "tests/drawing/test_dot_program.py",
     "tests/drawing/test_engines.py", "tests/stepping/test_page_in_browser.py",
