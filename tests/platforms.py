@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 
 import numpy as np
@@ -37,6 +38,15 @@ def _warns():
     except FloatingPointError:
         return True
     return False
+
+
+def _links():
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            os.symlink(folder, os.path.join(folder, "link"))
+        except OSError:
+            return False
+    return True
 
 
 def _opens_sockets():
@@ -66,6 +76,10 @@ CAPABILITIES = {
     "permissions": (
         lambda: sys.platform == "win32" or hasattr(os, "fchmod"),
         "files have neither owners nor permissions",
+    ),
+    "links": (
+        lambda: sys.platform == "win32" or _links(),
+        "no symbolic link can have an absolute path",
     ),
     "pipes": (
         lambda: sys.platform == "win32" or hasattr(os, "mkfifo"),

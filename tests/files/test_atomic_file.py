@@ -38,6 +38,7 @@ def test_relative_path_is_given_back_as_it_came(tmp_path, monkeypatch):
     assert write_atomically("a", b"x") == Path("a")
 
 
+@pytest.mark.needs("links")
 def test_link_is_followed_and_stays(tmp_path, old):
     (tmp_path / "link").symlink_to(old)
     write_atomically(tmp_path / "link", b"new")
@@ -54,6 +55,7 @@ def test_permissions_of_the_old_file_stay(old, mode):
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+@pytest.mark.needs("permissions")
 def test_new_file_gets_the_permissions_of_any_new_file(tmp_path, mask):
     before = os.umask(mask)
     try:

@@ -84,8 +84,8 @@ def test_updates_keep_the_dtype(f, value):
     # As an assignment into an array does.
     for dtype in ("float16", "float32", "float64"):
         assert f(M.astype(dtype), 0, value).dtype == dtype
-    for dtype in ("int32", "int64"):
-        assert f(Tensor(np.array([[1, 2, 3]], dtype)), 0, 2).dtype == dtype
+    assert f(Tensor([[1, 2, 3]]), 0, 2).dtype == np.dtype(int)
+    assert f(Tensor(np.array([[1, 2, 3]], "int64")), 0, 2).dtype == np.int64
     with pytest.raises(ValueError, match=r"index_(update|add): .*\(2,\).*\(3,\)"):
         f(M, 0, np.ones(2))
 
