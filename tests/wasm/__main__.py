@@ -31,6 +31,7 @@ PURE = ("--only-binary=:all:", "--python-version=3.15", "--platform=any", "--imp
 WITHOUT = [
     "tests/drawing/test_doctor.py", "tests/drawing/test_dot_program.py",
     "tests/drawing/test_engines.py", "tests/stepping/test_page_in_browser.py",
+    "tests/stepping/test_frame_files.py",
     "tests/networks/test_cli*.py", "tests/networks/test_doctor.py",
     "tests/networks/test_check_update.py", "tests/networks/test_slips_of_decay.py",
     "tests/networks/test_update_*.py", "tests/networks/test_worksheet.py",
