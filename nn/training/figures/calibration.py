@@ -1,6 +1,6 @@
 """Draws the reliability diagram: how often a classifier is correct, over its confidence.
 
-The bins come from `nn.training.calibration`; nothing is measured here.
+The bins come from `nn.training.reports.calibration`; nothing is measured here.
 """
 
 from __future__ import annotations
