@@ -40,7 +40,7 @@ def _blas() -> list[dict[str, Any]]:
 def _processor() -> str:
     listing = Path("/proc/cpuinfo")
     if listing.is_file():
-        for line in listing.read_text().splitlines():
+        for line in listing.read_text("utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "processor unknown"

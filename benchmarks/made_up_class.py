@@ -79,9 +79,11 @@ def hand_in(exercise, made, folder, generator):
     source = "\n".join(lines) + "\n"
     path = folder / "students" / made.student / exercise.name
     if generator.random() < 0.3:
-        path.with_suffix(".ipynb").write_text(notebook_of(replace(exercise, source=source), seed))
+        path.with_suffix(".ipynb").write_text(
+            notebook_of(replace(exercise, source=source), seed), "utf-8"
+        )
     else:
-        path.with_suffix(".py").write_text(source)
+        path.with_suffix(".py").write_text(source, "utf-8")
 
 
 def main():

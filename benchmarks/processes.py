@@ -55,7 +55,7 @@ def settle(threads: int) -> list[int]:
 
 def _siblings(cpu: int) -> str:
     path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-    return path.read_text().strip() if path.is_file() else str(cpu)
+    return path.read_text("utf-8").strip() if path.is_file() else str(cpu)
 
 
 def note(text: str) -> None:

@@ -58,7 +58,9 @@ def execute(source, folder):
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
-    kernel.write_text(json.dumps({"argv": command, "display_name": "", "language": "python"}))
+    kernel.write_text(
+        json.dumps({"argv": command, "display_name": "", "language": "python"}), "utf-8"
+    )
     # No settings of whoever runs the tests, and no other kernel of the same name.
     own = {name: str(folder / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR")}
     own |= {"JUPYTER_PATH": str(folder / "jupyter"), "JUPYTER_DATA_DIR": str(folder / "data")}

@@ -12,7 +12,7 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def reset_peak() -> float | None:
     """Start a new peak; return the memory now, in MiB, or None where the system counts none."""
     try:
-        _RESET.write_text("5")
+        _RESET.write_text("5", "utf-8")
         return _read("VmRSS")
     except OSError:
         return None
@@ -24,5 +24,5 @@ def peak_since(start: float | None) -> float | None:
 
 
 def _read(name: str) -> float:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
+    line = next(line for line in _STATUS.read_text("utf-8").splitlines() if line.startswith(name))
     return int(line.split()[1]) / 1024

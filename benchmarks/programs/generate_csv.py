@@ -21,7 +21,7 @@ table = np.column_stack([labels, images.reshape(1_000, 784)])
 rows = [",".join(map(str, row)) + "\n" for row in table.tolist()]
 
 header = "label," + ",".join(f"pixel{number}" for number in range(1, 785)) + "\n"
-with gzip.open(path, "wt") if path.endswith(".gz") else open(path, "w") as file:
+with gzip.open(path, "wt") if path.endswith(".gz") else open(path, "w", encoding="utf-8") as file:
     file.write(header)
     for start in range(0, count, 1_000):
         chosen = generator.permutation(1_000)[: count - start]

@@ -39,8 +39,8 @@ def cpu(pid):
     seconds = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            line = (folder / "cmdline").read_text().replace("\0", " ")
+            fields = (folder / "stat").read_text("utf-8").rpartition(")")[2].split()
+            line = (folder / "cmdline").read_text("utf-8").replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError):
             continue
         seconds[int(folder.name)] = (int(fields[1]), line, (int(fields[11]) + int(fields[12])))
@@ -58,7 +58,7 @@ def cpu(pid):
 
 
 def server_cpu(process):
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

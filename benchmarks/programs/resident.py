@@ -9,7 +9,7 @@ __all__ = ["peak", "resident"]
 def resident() -> float:
     """Return the MiB of memory in use now, or the peak if the system does not report it."""
     try:
-        with open("/proc/self/statm") as statm:
+        with open("/proc/self/statm", encoding="utf-8") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     except OSError:
         return peak()
@@ -18,7 +18,7 @@ def resident() -> float:
 def peak() -> float:
     """Return the peak of memory in use so far, in MiB."""
     try:
-        with open("/proc/self/status") as status:
+        with open("/proc/self/status", encoding="utf-8") as status:
             lines = dict(line.split(":", 1) for line in status)
         return int(lines["VmHWM"].split()[0]) / 1024
     except (OSError, KeyError):

@@ -52,7 +52,7 @@ def _source() -> str:
     if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
         return "installed"
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True)
+    done = subprocess.run(git, capture_output=True, encoding="utf-8", timeout=10, check=True)
     return f"clone at commit {done.stdout.strip()}, {_installation()}"
 
 

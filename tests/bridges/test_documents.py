@@ -50,7 +50,7 @@ def test_an_absent_package_is_a_reason_to_skip_and_a_broken_one_is_not(monkeypat
         skip_without("a page")
     monkeypatch.setitem(NEEDS, "a page", ("broken_one",))
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "broken_one.py").write_text("raise ImportError('no library')\n")
+    (tmp_path / "broken_one.py").write_text("raise ImportError('no library')\n", "utf-8")
     with pytest.raises(ImportError, match="no library"):
         skip_without("a page")
 

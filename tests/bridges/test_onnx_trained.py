@@ -83,14 +83,14 @@ def table(tmp_path_factory):
     lines += [
         f"{s},{a if a > 20 else ''},{t},{f:.2f},{'in' if a > 40 else 'out'}" for a, s, t, f in drawn
     ]
-    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    (folder / "t.csv").write_text("\n".join(lines) + "\n", "utf-8")
     net = nn.model(None, folder, seed=0, verbose=False)
     net.fit(folder / "t.csv", epochs=3, encode="onehot", missing="mean", overwrite=True, figures=[])
     return folder / "t.csv", net
 
 
 def inputs_of(path):
-    rows = list(csv.DictReader(path.read_text().splitlines()))
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
     numbers = [[float(row[name] or "nan") for name in ("Age", "Fare")] for row in rows]
     texts = {name: np.array([row[name] for row in rows], object) for name in ("Sex", "Town")}
     return {"features": np.array(numbers), **texts}

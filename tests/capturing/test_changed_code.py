@@ -49,7 +49,7 @@ def modules(tmp_path, monkeypatch):
     """Make some modules of the user, and an installed one."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, "utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "site-packages"), *sys.path])
     for name in [*sys.modules]:
         if name.partition(".")[0] in ("kinds", "queue", "far"):

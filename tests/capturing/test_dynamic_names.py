@@ -45,7 +45,7 @@ REFUSED = {
     "__globals__": lambda x: x * function.__globals__["number"],
     "__builtins__": lambda x: x * function.__builtins__["len"]([1]),
     "__subclasses__": lambda x: x * len(object.__subclasses__()),
-    "open()": lambda x: x * len(open(__file__).read()),  # noqa: SIM115
+    "open()": lambda x: x * len(open(__file__, encoding="utf-8").read()),  # noqa: SIM115
     "time.time()": lambda x: x * time.time(),
     "time.perf_counter()": (lambda clock: lambda x: x * clock())(time.perf_counter),
 }

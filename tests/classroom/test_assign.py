@@ -122,11 +122,11 @@ def test_nothing_is_replaced_and_nothing_is_written_half(tmp_path):
     assert all(path.resolve().is_relative_to(tmp_path) for path in before)
     assert {path.parent.parent.name for path in done.files} == {"students"}
     assert {path.parent.parent.name for path in done.keys} == {"keys"}
-    done.files[0].write_text("answers")
+    done.files[0].write_text("answers", "utf-8")
     with pytest.raises(ValueError, match=r"one_neuron\.py: exists already, with other numbers"):
         assign(NAME, ["new", "ana"], tmp_path, secret="other")
     assert not (tmp_path / "students" / "new").exists()
-    assert done.files[0].read_text() == "answers"
+    assert done.files[0].read_text("utf-8") == "answers"
     assert assign(NAME, ["ana", "b/../c"], tmp_path, force=True) == done
     assert {path: path.read_bytes() for path in before} == before, "the same call, the same files"
 

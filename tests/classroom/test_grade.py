@@ -203,7 +203,7 @@ def test_hostile_hand_ins_are_rows_and_all_others_are_graded(some, limits, tmp_p
     made, make = [], tempfile.mkdtemp
     monkeypatch.setattr(tempfile, "mkdtemp", lambda **how: made.append(make(**how)) or made[-1])
     canary = tmp_path / "canary"
-    canary.write_text("the secret of the class")
+    canary.write_text("the secret of the class", "utf-8")
     folder = tmp_path / "handed in"
     for number, one in enumerate(some):
         path = folder / f"s{number}" / f"{NAME}{one.suffix}"
@@ -220,7 +220,7 @@ def test_hostile_hand_ins_are_rows_and_all_others_are_graded(some, limits, tmp_p
         assert "the secret of" not in repr(grade.mark), one.name
         assert len(grade.words) < 800
     assert some is ENDLESS or by_student["right"].score == 3
-    assert canary.read_text() == "the secret of the class"
+    assert canary.read_text("utf-8") == "the secret of the class"
     assert canary.stat().st_mode & 0o777 != 0
     assert made
     assert not any(os.path.exists(folder) for folder in made)
@@ -419,7 +419,7 @@ def test_one_submission_in_gradescope(files, score, says, tmp_path, capsys):
 )
 def test_errors_of_the_command(words, says, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("file").write_text("")
+    Path("file").write_text("", "utf-8")
     assert main(["grade", *words]) == 2
     assert says in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"file"}

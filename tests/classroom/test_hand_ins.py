@@ -80,7 +80,7 @@ def test_other_objects_are_their_type_alone():
 )
 def test_files_are_matched(path, found, tmp_path):
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / path).write_text("x")
+    (tmp_path / path).write_text("x", "utf-8")
     there = find(tmp_path, (NAME, "layer", "layer_norm"))
     if isinstance(found, tuple):
         assert [(one.student, one.exercise) for one in there.hand_ins] == [found]
@@ -93,8 +93,8 @@ def test_files_are_matched(path, found, tmp_path):
 def test_one_exercise_is_found_whatever_its_name(tmp_path):
     for name in ("ana/my work.py", "bo/layer.py", "cy/a.py", "cy/b.ipynb", "di/one_neuron.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("x")
-    (tmp_path / "di" / "more.py").write_text("x")
+        (tmp_path / name).write_text("x", "utf-8")
+    (tmp_path / "di" / "more.py").write_text("x", "utf-8")
     found = find(tmp_path, (NAME,))
     assert {(one.student, one.path.name) for one in found.hand_ins} == {
         ("ana", "my work.py"),

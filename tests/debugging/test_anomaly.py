@@ -244,7 +244,7 @@ def test_fitting_a_network_is_watched(tmp_path):
     rows = np.column_stack([labels, features])
     path = tmp_path / "train.csv"
     header = "label,a,b,c\n"
-    path.write_text(header + "\n".join(",".join(map(str, row)) for row in rows.tolist()))
+    path.write_text(header + "\n".join(",".join(map(str, row)) for row in rows.tolist()), "utf-8")
     net = model(structure=[3, 4, 2], base_address=tmp_path, verbose=False)
     with detect_anomaly():
         history = net.fit(train_data=path, epoch=2, batch_size=8)

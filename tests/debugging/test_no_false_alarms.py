@@ -105,7 +105,8 @@ def test_examples_are_looked_at(monkeypatch, tmp_path, capsys):
         "for _ in range(3):\n"
         "    loss = softmax_cross_entropy(network(np.eye(3)), [0, 1, 0])\n"
         "    loss.backward()\n"
-        "    optimizer.step()\n"
+        "    optimizer.step()\n",
+        "utf-8",
     )
     seen = run_linted(program, monkeypatch, tmp_path)
     assert (seen["backward"], seen["step"]) == (3, 3)

@@ -22,7 +22,7 @@ def table(tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(ROWS, 3))
     lines = [f"{int(a > b)},{a!r},{b!r},{c!r}" for a, b, c in x.tolist()]
     path = tmp_path / "train.csv"
-    path.write_text("label,a,b,c\n" + "\n".join(lines) + "\n")
+    path.write_text("label,a,b,c\n" + "\n".join(lines) + "\n", "utf-8")
     return path
 
 

@@ -40,7 +40,7 @@ def named_dot(folder, monkeypatch, script):
         (folder / name).mkdir()
     fake_dot(folder / "on_path", monkeypatch, VERSION + DRAWS)
     program = folder / "named" / "my-dot"
-    program.write_text("#!/bin/sh\n" + script)
+    program.write_text("#!/bin/sh\n" + script, "utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("TINYGRAD_EDU_DOT", str(program))
     return program
@@ -72,7 +72,7 @@ def test_the_variable_comes_before_path(tmp_path, monkeypatch):
 def test_a_variable_that_names_no_program_is_an_error(tmp_path, monkeypatch, name, problem):
     named_dot(tmp_path, monkeypatch, "")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "plain").write_text("#!/bin/sh\n")
+    (tmp_path / "plain").write_text("#!/bin/sh\n", "utf-8")
     monkeypatch.setenv("TINYGRAD_EDU_DOT", str(tmp_path / name))
     target = tmp_path / "g.any"
     for engine in ("auto", "dot"):
@@ -145,7 +145,7 @@ def test_a_dot_that_hangs(tmp_path, monkeypatch):
     assert report.formats["svg"].words == "ok, drawn without Graphviz: the layout timed out"
     assert working(report) == {"svg"} | TEXTS
     assert "timed out" in report.formats["png"].words
-    processes = [int(word) for word in log.read_text().split()]
+    processes = [int(word) for word in log.read_text("utf-8").split()]
     assert len(processes) >= 8  # asked for its version and for three pictures at least
     assert not [process for process in processes if is_running(process)]
 

@@ -76,7 +76,8 @@ def test_what_other_versions_of_dot_add_to_the_svg_is_left_out(tmp_path, monkeyp
     (tmp_path / "other.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         'viewBox="0 0 30 20"><g id="graph0"><a xlink:title="more">'
-        '<text xml:space="preserve" x="5">weight</text></a></g></svg>'
+        '<text xml:space="preserve" x="5">weight</text></a></g></svg>',
+        "utf-8",
     )
     fake_dot(tmp_path, monkeypatch, f"cat > /dev/null; cat {tmp_path}/other.svg")
     svg = draw(Tensor(1.0)).svg()

@@ -21,7 +21,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="the fake dots are shell s
 def fake_dot(folder, monkeypatch, script):
     """Put a fake dot first on PATH."""
     program = folder / "dot"
-    program.write_text("#!/bin/sh\n" + script)
+    program.write_text("#!/bin/sh\n" + script, "utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
@@ -87,7 +87,7 @@ def test_a_dot_that_hangs_is_ended_with_all_it_started(tmp_path, monkeypatch):
         small_drawing(options=DrawOptions(timeout=0.5, engine="dot")).svg()
     assert time.monotonic() - started < 2.5
     for name in ("parent", "child"):
-        assert not is_running(int((tmp_path / name).read_text()))
+        assert not is_running(int((tmp_path / name).read_text("utf-8")))
     bundle = small_drawing(options=DrawOptions(timeout=0.5, engine="dot"))._repr_mimebundle_()
     assert "timed out" in bundle["text/plain"].splitlines()[-1]
 
@@ -97,7 +97,7 @@ def is_running(pid):
     for _ in range(50):
         try:
             os.kill(pid, 0)
-            with open(f"/proc/{pid}/stat") as status:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as status:
                 if status.read().rpartition(")")[2].split()[0] == "Z":
                     return False
         except (ProcessLookupError, FileNotFoundError):
@@ -143,7 +143,7 @@ def test_a_layout_that_times_out_is_made_without_graphviz(tmp_path, monkeypatch)
     ids = {node.id for node in (*drawing.graph.tensors, *drawing.graph.operations)}
     assert set(groups(svg)) == ids
     for name in ("parent", "child"):
-        assert not is_running(int((tmp_path / name).read_text()))
+        assert not is_running(int((tmp_path / name).read_text("utf-8")))
     with pytest.raises(RenderError, match="timed out"):  # no other engine draws a bitmap
         drawing.save(tmp_path / "g.png")
 

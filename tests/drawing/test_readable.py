@@ -88,7 +88,7 @@ def fontconfig(tmp_path, monkeypatch):
 
     def fontconfig(script):
         program = tmp_path / "fc-list"
-        program.write_text(f"#!{sys.executable}\nimport sys\n{script}\n")
+        program.write_text(f"#!{sys.executable}\nimport sys\n{script}\n", "utf-8")
         program.chmod(0o755)
         monkeypatch.setattr(shutil, "which", lambda name: str(program) if name else None)
         fonts._known_letters.cache_clear()

@@ -37,7 +37,7 @@ def table_file(folder, cells, name="data.csv", label="label"):
     columns = ",".join(f"x{i}" for i in range(1, len(cells[0])))
     rows = "\n".join(",".join(map(str, row)) for row in cells)
     path = folder / name
-    path.write_text(f"{label},{columns}\n{rows}\n")
+    path.write_text(f"{label},{columns}\n{rows}\n", "utf-8")
     return path
 
 
@@ -255,7 +255,7 @@ def test_a_file_that_is_cut_off_is_an_error(pair):
 )
 def test_a_second_reading_finds_all_of_the_first(tmp_path, text, settings, monkeypatch):
     path = tmp_path / "data.csv"
-    path.write_text(text)
+    path.write_text(text, "utf-8")
     label = {} if "label" in text or "label" in settings else {"label": "kind"}
     memory, disk = both(path, **settings, **label)
     assert_same(memory, disk)
@@ -273,7 +273,7 @@ def test_other_options_are_another_table(tmp_path):
 
 def test_a_position_is_not_a_name_that_looks_like_it(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_text("label,x,1\n0,1,5\n1,0,6\n0,1,7\n")
+    path.write_text("label,x,1\n0,1,5\n1,0,6\n0,1,7\n", "utf-8")
     for label in ("1", 1, "1"):
         memory, disk = both(path, label=label)
         assert_same(memory, disk)
@@ -332,7 +332,7 @@ def test_every_damage_is_found_and_mended(tmp_path, cache_home):
 
 def test_a_cache_that_cannot_be_written_is_not_needed(tmp_path, cache_home):
     path = table_file(tmp_path, [[0, 1], [1, 2]])
-    cache_home.parent.parent.write_text("a file, where the folder would be")
+    cache_home.parent.parent.write_text("a file, where the folder would be", "utf-8")
     with pytest.warns(DataWarning, match=str(cache_home.parent.parent)):
         data = read_files(path, "data", stream=True)
     assert isinstance(data.features, np.ndarray)

@@ -139,7 +139,7 @@ def test_names_are_printed_without_control_characters() -> None:
         r"'a\x1b[2J', 'b', 'a\x1b[2J', 'b', 'a\x1b[2J' and 3 more"
     )
     path = Path("a\x1b[2J\n.csv")
-    path.write_text("label,a\n1,x\n0,1\n")
+    path.write_text("label,a\n1,x\n0,1\n", "utf-8")
     with pytest.raises(DataError) as caught:
         read_csv(path)
     assert str(caught.value).startswith(r"a\x1b[2J\n.csv:2: column 2")
@@ -315,7 +315,7 @@ def test_only_known_options_can_be_offered() -> None:
 def test_a_cell_of_text_among_numbers_can_be_encoded_or_left_out(tmp_path):
     """Such columns are common: oats in cwt, families with a letter, bags 1 and 2."""
     path = tmp_path / "mixed.csv"
-    path.write_text("bags,b,label\n1,1,0\n1 and 2,2,1\n3,3,0\n")
+    path.write_text("bags,b,label\n1,1,0\n1 and 2,2,1\n3,3,0\n", "utf-8")
     with pytest.raises(DataError) as caught:
         read_csv(path, encode="onehot")
     assert "name it among those to encode; to leave it out, pass drop=['bags']" in str(caught.value)
@@ -329,7 +329,7 @@ def test_a_cell_of_text_among_numbers_can_be_encoded_or_left_out(tmp_path):
 
 def test_a_negative_label_says_what_to_write(tmp_path):
     path = tmp_path / "signs.csv"
-    path.write_text("a,label\n1,-1\n2,1\n")
+    path.write_text("a,label\n1,-1\n2,1\n", "utf-8")
     with pytest.raises(
         DataError, match=r"'-1'; .* Number the classes from 0, or write their names"
     ):

@@ -375,9 +375,9 @@ def test_agrees_with_pandas() -> None:
 def test_several_files_are_one_data_set() -> None:
     folder = Path("parts")
     folder.mkdir()
-    (folder / "b.csv").write_text("species;length;width\nvirginica;6,3;3,3\n")
-    (folder / "a.csv").write_text(IRIS.rsplit("\n", 2)[0] + "\n")
-    (folder / "notes.txt").write_text("not a table")
+    (folder / "b.csv").write_text("species;length;width\nvirginica;6,3;3,3\n", "utf-8")
+    (folder / "a.csv").write_text(IRIS.rsplit("\n", 2)[0] + "\n", "utf-8")
+    (folder / "notes.txt").write_text("not a table", "utf-8")
     for path in ("parts", [folder / "a.csv", folder / "b.csv"]):
         data = read_files(path, "train_data")
         assert_iris(data)
@@ -397,7 +397,7 @@ def test_several_files_are_one_data_set() -> None:
 
 def test_home_and_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    Path("data.csv").write_text(IRIS)
+    Path("data.csv").write_text(IRIS, "utf-8")
     assert_iris(read_csv("~/data.csv"))
 
     def piped(content: bytes, **options: Any) -> CsvData:

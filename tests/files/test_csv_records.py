@@ -165,10 +165,10 @@ def test_plain_rows(text: bytes, plain: bytes | None) -> None:
 
 def test_a_number_behind_empty_quotes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
-    path.write_text('a,b\n1," " 2\n3,4\n')
+    path.write_text('a,b\n1," " 2\n3,4\n', "utf-8")
     with pytest.raises(DataError, match=r"2: column 2 .'b'.: found"):
         read_csv(path, required=False)
-    path.write_text('a,b\n1,"2" \n3,"4"\n')
+    path.write_text('a,b\n1,"2" \n3,"4"\n', "utf-8")
     assert read_csv(path, required=False).features.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 

@@ -36,7 +36,7 @@ def peak_of(rows: int, kind: str) -> tuple[int, int]:
     """Return the bytes that reading takes, without what is returned, and the size of the file."""
     header, row, options = BIG[kind]
     text = header + "".join(row.format(i % 3, i % 9, i) for i in range(rows))
-    Path("data.csv").write_text(text)
+    Path("data.csv").write_text(text, "utf-8")
     kept = 0
     tracemalloc.start()
     try:
@@ -73,7 +73,7 @@ def test_thousands_of_columns_of_text_are_not_counted_to_the_end(
 
     monkeypatch.setattr(Survey, "_count", counted)
     names = ",".join(f"a{i}" for i in range(20_000))
-    Path("data.csv").write_text(f"label,{names}\n" + f"1{',x' * 20_000}\n" * 30)
+    Path("data.csv").write_text(f"label,{names}\n" + f"1{',x' * 20_000}\n" * 30, "utf-8")
     with pytest.raises(DataError, match="found 'x'"):
         read_csv("data.csv")
     assert len(calls) <= 4 * MOST_COLUMNS

@@ -127,8 +127,8 @@ def test_missing_package_of_a_bridge_names_the_extra(monkeypatch):
 
 def test_broken_package_says_why_it_cannot_be_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "needs_another.py").write_text("import surely_not_installed\n")
-    (tmp_path / "broken.py").write_text("raise ImportError('libz.so:\\ncannot open')\n")
+    (tmp_path / "needs_another.py").write_text("import surely_not_installed\n", "utf-8")
+    (tmp_path / "broken.py").write_text("raise ImportError('libz.so:\\ncannot open')\n", "utf-8")
     with pytest.raises(ImportError, match="No module named 'surely_not_installed'; repair it"):
         require("needs_another", "to test")
     with pytest.raises(ImportError, match=r"libz.so: cannot open; repair it with: python -m pip"):

@@ -32,7 +32,7 @@ def no_library(request, monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, "safetensors", None)
     else:
         (tmp_path / "lib").mkdir()
-        (tmp_path / "lib" / "safetensors.py").write_text(content)
+        (tmp_path / "lib" / "safetensors.py").write_text(content, "utf-8")
         monkeypatch.syspath_prepend(tmp_path / "lib")
     return words
 

@@ -379,7 +379,7 @@ def test_lock_file_that_was_removed_in_between_is_made_again(tmp_path, monkeypat
 
     monkeypatch.setattr(module, "try_lock", late)
     with folder_lock(tmp_path):
-        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / LOCK_FILE).read_text("utf-8") == f"{os.getpid()}\n"
     assert len(calls) == 2
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 def write(path, rows, header=HEADER):
     """Write a file."""
-    Path(path).write_text("\n".join([header, *rows]) + "\n")
+    Path(path).write_text("\n".join([header, *rows]) + "\n", "utf-8")
     return path
 
 
@@ -89,8 +89,8 @@ def test_columns_in_another_order_and_packed(folder, stream):
 
 def test_an_unpacked_copy_is_counted_by_its_path(folder):
     assert listed_files("data", "x")[0] == [f"data/{name}.csv" for name in "abc"]
-    (folder / ".hidden.csv").write_text("not data")
-    (folder / "notes.txt").write_text("not data")
+    (folder / ".hidden.csv").write_text("not data", "utf-8")
+    (folder / "notes.txt").write_text("not data", "utf-8")
     (folder / "deeper.csv").mkdir()
     assert len(listed_files("data", "x")[0]) == 3
 
@@ -101,7 +101,9 @@ def test_texts_of_one_file_only(stream, text):
     write("data/a.csv", ["1,2,x", "0,3,y"])
     write("data/b.csv", ["1,2,7", "0,3,5"])
     write("data/c.csv", ["1,2,x" if text else "1,2,7", "2,3,z"])
-    rows = [line for name in "abc" for line in Path(f"data/{name}.csv").read_text().split()[1:]]
+    rows = [
+        line for name in "abc" for line in Path(f"data/{name}.csv").read_text("utf-8").split()[1:]
+    ]
     write("whole.csv", rows)
     data = read_files("data", "train_data", stream=stream, **SETTINGS)
     assert data.values == ((), ("5", "7", "x", "y", "z"))
@@ -136,10 +138,10 @@ def test_missing_cells_ids_and_regression(stream):
 
 def test_files_without_a_header(stream):
     for name in "abc":
-        Path(f"data/{name}.csv").write_text(f"{'abc'.index(name) % 2},5,6\n1,7,8\n")
+        Path(f"data/{name}.csv").write_text(f"{'abc'.index(name) % 2},5,6\n1,7,8\n", "utf-8")
     data = read_files("data", "train_data", stream=stream, header=False, label=0)
     assert data.features[:].tolist() == [[5, 6], [7, 8]] * 3
-    Path("data/b.csv").write_text("1,7,8,9\n")
+    Path("data/b.csv").write_text("1,7,8,9\n", "utf-8")
     with pytest.raises(DataError, match=r"^data/b.csv: found 3 features and no header, expected 2"):
         read_files("data", "train_data", stream=stream, header=False, label=0)
 
@@ -156,7 +158,7 @@ def test_files_without_a_header(stream):
     ],
 )
 def test_problems_name_their_file(text, message, stream):
-    Path("data/b.csv").write_text(text)
+    Path("data/b.csv").write_text(text, "utf-8")
     with pytest.raises(DataError, match=message) as caught:
         read_files("data", "train_data", stream=stream, **SETTINGS)
     assert caught.value.path == "data/b.csv"

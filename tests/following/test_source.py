@@ -241,7 +241,7 @@ def test_strange_file_names(name):
 def test_files_that_changed_on_disk(module):
     found = module("def f(x):\n    return x + 1\n\ndef g(x):\n    return 2 * x\n")
     assert find_source(found.f) is not None
-    with open(found.__file__, "w") as file:
+    with open(found.__file__, "w", encoding="utf-8") as file:
         file.write(
             "# a new first line\ndef f(x):\n    return x + 10\n\ndef g(x):\n    return 2 * x\n"
         )
@@ -253,7 +253,7 @@ def test_files_that_changed_on_disk(module):
 
 def test_files_that_were_changed_to_nonsense(module):
     found = module("def f(x):\n    return x + 1\n")
-    with open(found.__file__, "w") as file:
+    with open(found.__file__, "w", encoding="utf-8") as file:
         file.write("def f(x:\n")
     os.utime(found.__file__, (1, 1))
     assert find_source(found.f) is None

@@ -34,7 +34,7 @@ def write_csv(path, rows=30, classes=3, features=4, seed=0):
     values = np.clip(centres[labels] + generator.integers(-1, 2, (rows, features)), 0, 16)
     lines = [", ".join(["label", *(f"pixel{i}" for i in range(1, features + 1))])]
     lines += [", ".join(map(str, [label, *row])) for label, row in zip(labels, values, strict=True)]
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 
 
@@ -99,7 +99,7 @@ def test_the_contract_of_the_original(train, test, out, address, capsys):
 
 def test_one_output_is_a_sigmoid_that_learns_label_1(tmp_path, out):
     rows = ["label, a, b"] + [f"{a ^ b}, {a}, {b}" for a in (0, 1) for b in (0, 1)] * 5
-    (tmp_path / "xor.csv").write_text("\n".join(rows))
+    (tmp_path / "xor.csv").write_text("\n".join(rows), "utf-8")
     net = model([2, 16, 1], out, verbose=False)
     history = net.fit(tmp_path / "xor.csv", epoch=200, alpha=0.5, batch_size=4)
     assert history[-1].train_accuracy == 1.0

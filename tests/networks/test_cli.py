@@ -159,7 +159,7 @@ def test_predict_prints_csv_and_reports_accuracy_separately(run, trained, name):
 
 
 def test_predict_with_a_single_output(run, folder):
-    Path("or.csv").write_text("label, a, b\n0, 0, 0\n1, 0, 1\n1, 1, 0\n1, 1, 1\n")
+    Path("or.csv").write_text("label, a, b\n0, 0, 0\n1, 0, 1\n1, 1, 0\n1, 1, 1\n", "utf-8")
     net = model([2, 4, 1], folder, verbose=False)
     net.fit("or.csv", epoch=300, alpha=0.5, batch_size=4)
     code, out, err = run("predict model.safetensors or.csv")
@@ -305,7 +305,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_get_one_line_and_exit_code_2(run, folder, trained, mistake):
     line, words = MISTAKES[mistake]
-    Path("other.csv").write_text("label, a, b\n0, 1, 2\n1, 2, 3\n")
+    Path("other.csv").write_text("label, a, b\n0, 1, 2\n1, 2, 3\n", "utf-8")
     shutil.copy(trained.with_name("curves.png"), folder)
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, out, err = run(line.format(model=trained))

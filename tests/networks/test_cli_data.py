@@ -114,7 +114,7 @@ def test_numbers_are_written_in_digits(run, option, word):
 def test_a_terminal_does_not_obey_the_name_of_a_file(run):
     evil = "e\x1b[31mvil"
     frame().to_csv(f"{evil}.csv", index=False)
-    Path("bad\x1b]0;x\x07.csv").write_text("label,a\n0,x\n")
+    Path("bad\x1b]0;x\x07.csv").write_text("label,a\n0,x\n", "utf-8")
     for line in (
         f"train '{evil}.csv' --structure 4,8,3 --epochs 1 --out '{evil}' --figures none",
         f"train '{evil}.csv' --structure 3,3",

@@ -46,7 +46,7 @@ def test_former_name_of_a_parameter_works_and_warns(function):
 @pytest.mark.needs("processes")
 def test_warning_names_the_line_of_the_import(tmp_path):
     program = tmp_path / "old.py"
-    program.write_text("import nn\n\nfrom nn import delta_rule\n")
+    program.write_text("import nn\n\nfrom nn import delta_rule\n", "utf-8")
     command = [sys.executable, "-W", "always", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"{program}:3: DeprecationWarning: nn.delta_rule was moved" in done.stderr

@@ -196,7 +196,7 @@ def test_csv_in_a_file(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(frame, history.to_frame())
     monkeypatch.setenv("HOME", str(tmp_path))
     assert History(measure="R²").to_csv("~/empty.csv") == tmp_path / "empty.csv"
-    assert (tmp_path / "empty.csv").read_text().startswith("number,train_loss,train_r2,")
+    assert (tmp_path / "empty.csv").read_text("utf-8").startswith("number,train_loss,train_r2,")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
         "huge.csv": TRAIN + "0,1e39,0\n",
     }
     for name, text in files.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, "utf-8")
     (tmp_path / "out").mkdir()
     return tmp_path
 

@@ -234,7 +234,7 @@ def digits(tmp_path_factory):
 
 
 def test_digits_for_testing_are_not_among_those_for_training(digits, tmp_path):
-    train, test = (path.read_text().splitlines() for path in digits)
+    train, test = (path.read_text("utf-8").splitlines() for path in digits)
     assert train[0] == test[0] == ",".join(["label", *(f"pixel{i}" for i in range(1, 65))])
     assert (len(train), len(test)) == (1438, 361), "with their headers"
     assert not set(train[1:]) & set(test[1:])

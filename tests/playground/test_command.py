@@ -43,7 +43,7 @@ def served(monkeypatch):
 def table(folder):
     path = folder / "flowers.csv"
     rows = [f"{n},{n % 7},{n * 3 % 11},{'ab'[n % 2]}" for n in range(40)]
-    path.write_text("length,width,height,kind\n" + "\n".join(rows) + "\n")
+    path.write_text("length,width,height,kind\n" + "\n".join(rows) + "\n", "utf-8")
     return str(path)
 
 
@@ -194,9 +194,9 @@ def test_program_that_trains_is_stopped(number, code, word):
 
 def test_a_label_that_cannot_be_predicted_names_others(capsys, tmp_path):
     path = tmp_path / "one.csv"
-    path.write_text("a,label\n" + "".join(f"{n},x\n" for n in range(9)))
+    path.write_text("a,label\n" + "".join(f"{n},x\n" for n in range(9)), "utf-8")
     words = refusal(capsys, str(path))
     assert "1 different value" in words
     assert words.endswith('; with --label "a"')
-    path.write_text("a,label\n" + "1,x\n" * 9)  # no column can be predicted
+    path.write_text("a,label\n" + "1,x\n" * 9, "utf-8")  # no column can be predicted
     assert "--label" not in refusal(capsys, str(path))

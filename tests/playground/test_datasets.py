@@ -187,7 +187,7 @@ def test_names_of_persons_are_left_out():
 
 def test_a_table_from_a_file(tmp_path):
     path = tmp_path / "ä b.csv"
-    path.write_text(TEXT)
+    path.write_text(TEXT, "utf-8")
     found = read_table(str(path))
     assert found.file == "ä b.csv"
     assert found.digest == table(TEXT).digest

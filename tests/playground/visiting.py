@@ -45,7 +45,7 @@ def flowers():
 def started(*arguments, folder):
     """Start the command as a person does; yields its address. It must end without an error."""
     command = [sys.executable, "-m", "nn", "playground", *map(str, arguments), "--no-browser"]
-    with open(folder / "stderr.txt", "w+") as errors:
+    with open(folder / "stderr.txt", "w+", encoding="utf-8") as errors:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             try:
                 yield process.stdout.readline().partition(" (")[0]

@@ -87,7 +87,7 @@ def test_the_errors_of_a_new_user_say_what_to_pass_next(run):
 
 
 def test_the_run_file_repeats_the_training(run, trained):
-    found = tomllib.loads(Path("m/run.toml").read_text())
+    found = tomllib.loads(Path("m/run.toml").read_text("utf-8"))
     assert found["label"] == "Survived"
     assert found["train"] == str(Path("train.csv").absolute())
     before = Path(trained).read_bytes()
@@ -133,7 +133,7 @@ def test_a_run_file_survives_writing_and_reading(tmp_path):
     ],
 )
 def test_wrong_run_files_are_one_line(run, text, words):
-    Path("bad.toml").write_text(text)
+    Path("bad.toml").write_text(text, "utf-8")
     code, out, err = run("train --config bad.toml --out m")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err

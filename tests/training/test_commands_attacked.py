@@ -52,7 +52,7 @@ def test_json_holds_numbers_and_goes_where_it_should(model, words, capsys):
     assert main(["predict", model, "t.csv", "--json", "--probabilities", "--quiet", *words]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    text = Path("p.json").read_text() if words else printed.out
+    text = Path("p.json").read_text("utf-8") if words else printed.out
     assert not words or printed.out == ""
     rows = json.loads(text)
     assert len(rows) == ROWS
@@ -61,7 +61,7 @@ def test_json_holds_numbers_and_goes_where_it_should(model, words, capsys):
 
 def test_a_label_counts_columns_from_1_in_a_run_file_too(table, capsys):
     assert train("t.csv", "--label", "2", "--out", "m") == 0
-    text = Path("m/run.toml").read_text()
+    text = Path("m/run.toml").read_text("utf-8")
     assert "\nlabel = 2\n" in text
     first = pd.read_csv("m/history.csv").train_loss
     assert main(["train", "--config", "m/run.toml", "--quiet"]) == 0
@@ -79,7 +79,7 @@ def test_a_label_beyond_the_columns_names_them(table, capsys):
 
 @pytest.mark.parametrize("line", ["train = 3", "train = ['t.csv', 1]", "test = 4", "out = 5"])
 def test_paths_in_a_run_file_are_texts(table, line, capsys):
-    Path("r.toml").write_text(line)
+    Path("r.toml").write_text(line, "utf-8")
     assert main(["train", "--config", "r.toml"]) == 2
     assert f"{line.split()[0]} must be a path in quotes" in capsys.readouterr().err
 

@@ -229,7 +229,7 @@ def test_single_frames(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == names
     listed = json.loads((folder / "film.json").read_text("utf-8"))
     assert listed["frames"] == [{"epoch": i, "files": [names[i]]} for i in range(2)]
-    (folder / "mine.txt").write_text("stays")
+    (folder / "mine.txt").write_text("stays", "utf-8")
     first = (folder / "film-001.png").read_bytes()
     film = Film(history.weights, history)
     save_film(film, folder)
@@ -241,12 +241,12 @@ def test_single_frames(tmp_path):
 def test_single_frames_of_a_longer_film_are_removed(tmp_path):
     longer, shorter = (trained(epochs=epochs)[0] for epochs in (3, 1))
     longer.film(tmp_path)
-    (tmp_path / "film-900.png").write_text("mine")
-    (tmp_path / "film-004.png").write_text("changed")
+    (tmp_path / "film-900.png").write_text("mine", "utf-8")
+    (tmp_path / "film-004.png").write_text("changed", "utf-8")
     shorter.film(tmp_path)
     kept = ["film-001.png", "film-002.png", "film-004.png", "film-900.png", "film.json"]
     assert sorted(p.name for p in tmp_path.iterdir()) == kept
-    assert (tmp_path / "film-004.png").read_text() == "changed"
+    assert (tmp_path / "film-004.png").read_text("utf-8") == "changed"
 
 
 @pytest.mark.usefixtures("small")
@@ -256,7 +256,7 @@ def test_a_picture_that_no_film_wrote_is_never_replaced(how, tmp_path, monkeypat
     if how == "changed":
         history.film(tmp_path)
     name = "film.json" if how == "list" else "film-002.png"
-    (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text("mine", "utf-8")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     drawn = []
     monkeypatch.setattr(film_file, "figure_bytes", lambda *_: drawn.append(1) or b"a picture")

@@ -12,7 +12,7 @@ def test_the_history_is_written_and_stored(tmp_path):
     x, y = blobs()
     net = model(base_address=tmp_path, verbose=False)
     history = net.fit(x, y, epochs=3, validation=0.2, figures=[])
-    table = (tmp_path / "history.csv").read_text().splitlines()
+    table = (tmp_path / "history.csv").read_text("utf-8").splitlines()
     assert len(table) == 4
     assert float(table[1].split(",")[1]) == history[0].train_loss
     saved = read_network(tmp_path / "model.safetensors")

@@ -111,7 +111,7 @@ def test_the_comparison_takes_the_options_for_reading(table, capsys):
 def test_an_option_of_an_optimizer_may_be_a_list(table, capsys):
     words = ["--optimizer", "adam:betas=[0.5, 0.9],eps=0.1", "--epochs", "1", "--out", "m"]
     assert main(["train", "t.csv", *words, "--quiet"]) == 0
-    with open("m/run.toml") as file:
+    with open("m/run.toml", encoding="utf-8") as file:
         assert 'optimizer = {name = "adam", betas = [0.5, 0.9], eps = 0.1}' in file.read()
 
 

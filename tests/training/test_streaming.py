@@ -41,7 +41,7 @@ def write(path, rows=150, seed=0, words=False, holes=False, whole=True):
             cells[row % 3] = ""
         colour = [["red", "blue", "green"][generator.integers(3)]] if words else []
         lines.append(",".join([["oak", "fir", "elm"][kind], *cells, *colour]))
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 
 
@@ -99,7 +99,7 @@ def test_the_same_bits_in_a_regression_with_test_data(tmp_path):
         x = generator.normal(size=(100, 3))
         rows = np.column_stack([x @ [1, 2, 3], x]).tolist()
         text = "\n".join(",".join(map(str, row)) for row in rows)
-        (tmp_path / f"{name}.csv").write_text(f"kind,a,b,c\n{text}\n")
+        (tmp_path / f"{name}.csv").write_text(f"kind,a,b,c\n{text}\n", "utf-8")
     options = {"task": "regression", "test_data": tmp_path / "test.csv", "structure": (3, 4, 1)}
     one, other = (trained(tmp_path / "train.csv", s, **options) for s in (False, True))
     assert_same_bits(one, other)
@@ -191,7 +191,7 @@ def test_a_table_that_is_too_large_is_streamed_and_said(tmp_path, monkeypatch, c
 def test_without_a_cache_it_learns_in_memory(tmp_path, monkeypatch):
     path = write(tmp_path / "train.csv")
     expected = trained(path, False)
-    (tmp_path / "cache").write_text("in the way")
+    (tmp_path / "cache").write_text("in the way", "utf-8")
     with pytest.warns(DataWarning, match=r"cache.*read into memory instead"):
         found = trained(path, True)
     assert_same_bits(expected, found)

@@ -38,7 +38,9 @@ def _known_letters() -> frozenset[range]:
         return frozenset()
     try:
         command = [program, "--format", "%{charset} "]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        found = subprocess.run(
+            command, capture_output=True, encoding="utf-8", timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return frozenset()
     ends = (part.partition("-") for part in found.stdout.split())
