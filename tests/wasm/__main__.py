@@ -88,7 +88,6 @@ def run_guest(name: str, cases: int, tests: list[str]) -> int:
             "HYPOTHESIS_PROFILE": "wasm",
             "MPLBACKEND": "agg",
             "MPLCONFIGDIR": "/cache/matplotlib",
-            "PYTHONPYCACHEPREFIX": "/cache",
         },
         deadline_s=None,
         memory_bytes=None,

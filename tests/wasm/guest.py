@@ -9,7 +9,10 @@ import json
 import os
 import sys
 
-import pytest
+# The interpreter is isolated and keeps no bytecode. Each guest has a folder for its own.
+sys.dont_write_bytecode, sys.pycache_prefix = False, "/cache"
+
+import pytest  # noqa: E402
 
 # What pytest would ask of a system that has descriptors to copy, logs and signals.
 OPTIONS = ["--capture=sys", "-p", "no:logging", "-p", "no:faulthandler", "-p", "no:cacheprovider"]
@@ -100,7 +103,6 @@ def main(results, most, *arguments):
     os.chdir("/project")
     sys.path.insert(0, "/project")
     sys.path.append("/project/tests/wasm/stand_in")
-    sys.pycache_prefix = "/cache"  # the project is mounted for reading only
     sys.exit(pytest.main([*OPTIONS, "-q", *arguments], plugins=[Recorder(results, int(most))]))
 
 
