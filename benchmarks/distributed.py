@@ -64,16 +64,41 @@ def measure(goals: Goals, rounds: int, steps: int) -> dict[str, Any]:
         f"  speed-up of each round: {', '.join(map(number, ratios))}; of the fastest steps "
         f"{least:.2f}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
-    _print_model(parts, median(one))
+    work = {part: median(run["work"][part] for run in found[2]) for part in PARTS}
+    _print_model(work, median(run["work"]["whole"] for run in found[1]))
+    early = [_overlap(steps) for _ in range(rounds)]
+    _print_overlap(early)
     goals.other("speed-up on two processes", median(ratios))
     goals.print()
-    return {"runs": found, "ratios": ratios, "least": least, "messages": messages}
+    return {
+        "runs": found,
+        "ratios": ratios,
+        "least": least,
+        "messages": messages,
+        "overlap": early,
+    }
 
 
-def _run(ranks: int, steps: int) -> dict[str, Any]:
+def _overlap(steps: int) -> dict[str, Any]:
+    return _run(2, steps, "overlap")
+
+
+def _print_overlap(runs: list[dict[str, Any]]) -> None:
+    """Print what it saves to send gradients before the backward pass is finished."""
+    rows = []
+    for way in ("after", "early"):
+        middle = median(run["median"][way] for run in runs)
+        least = min(run["least"][way] for run in runs)
+        rows.append((way, [number(middle * 1e3), number(least * 1e3)]))
+    table("a sum after or during the backward pass", ["median ms", "least ms"], rows)
+    saved = ", ".join(f"{run['saved'] / run['median']['after']:.1%}" for run in runs)
+    print(f"  early saves, of each round: {saved}")
+
+
+def _run(ranks: int, steps: int, program: str = "ranks") -> dict[str, Any]:
     beside = Path(sys.executable).with_name("mpiexec")
     command = [str(beside) if beside.is_file() else "mpiexec", "-n", str(ranks), sys.executable]
-    command += ["-m", "benchmarks.programs.ranks", str(steps)]
+    command += ["-m", f"benchmarks.programs.{program}", str(steps)]
 
     def use_all_cores() -> None:
         if hasattr(os, "sched_setaffinity"):
@@ -92,7 +117,7 @@ def model(ranks: int, network: str, shape: str, own: float, size: int = BYTES) -
 
     Ring: ``2 (n-1) latency + 2 (n-1)/n bytes/bandwidth``; halving and doubling:
     ``2 log2(n) latency + 2 (n-1)/n bytes/bandwidth``. Thakur, Rabenseifner and Gropp, "Optimization
-    of collective communication operations in MPICH" (2005), sections 4.4 and 4.5.
+    of Collective Communication Operations in MPICH" (2005).
 
     Parameters
     ----------
@@ -115,6 +140,8 @@ def _print_model(parts: dict[str, float], alone: float) -> None:
     """Print how much of each rank is used: with 256 rows a rank, and with 16,384 in all."""
     rest = parts["packing"] + parts["update"]
     compute = parts["forward and backward"]
+    constants = ", ".join(f"{part} {seconds * 1e3:.1f}" for part, seconds in parts.items())
+    print(f"  ms of work of a rank, for the model: {constants}; one process {alone * 1e3:.1f}")
     counts = (1, 2, 8, 32, 64, 256, 1000)
     for title, total in (("256 rows a rank", None), ("16,384 rows in all", 16384)):
         rows = []

@@ -95,6 +95,8 @@ class Processes:
         self.current: tuple[int, str, float] | None = None  # call, what it does, since when
         self._is_open = True
         self._watch = _Watch(self, mpi.COMM_WORLD.Dup()) if self.size > 1 else None
+        self._world.Barrier()  # all ranks have opened their shared memory
+        _remove_names()
 
     # The protocol ----------------------------------------------------------------------------
 
@@ -363,6 +365,18 @@ class _Watch:
         if os.getpid() == self.process and status == 0:  # and not in a forked process
             self.report(f"rank {self.group.rank} of {self.group.size} called os._exit(0)")
         self.exit(status)
+
+
+def _remove_names() -> None:
+    """Remove the names of the shared memory that MPICH has opened; the memory stays.
+
+    MPICH removes them at the end, but not of a job that fails: each would leave 2 MB in /dev/shm.
+    """
+    with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as file:
+        for line in file:
+            if line.rstrip().rpartition("/")[0].endswith(" /dev/shm") and "/mpich_shm_" in line:
+                with contextlib.suppress(OSError):  # another rank was faster
+                    os.unlink(line.split()[-1])
 
 
 def _traceback(error: BaseException) -> str:

@@ -27,7 +27,7 @@ class ParallelStep:
 
     Forward and backward pass are one captured function, the update is another one; a captured
     function cannot wait for other ranks. Between them the gradients travel in one flat message,
-    which the update takes as it is. What `capture` refuses, such as dropout, runs uncaptured.
+    which the update takes as it is. What `capture` refuses runs uncaptured.
 
     Parameters
     ----------
