@@ -104,7 +104,7 @@ def test_several_ranks_train_as_one(case, size):
 
 @pytest.mark.parametrize("batch_size", [36, 1])
 def test_lbfgs_on_parts_of_the_data_is_refused(batch_size):
-    with pytest.raises(ValueError, match="LBFGS .* 37 rows"):
+    with pytest.raises(ValueError, match=r"LBFGS .* 37 rows"):
         run_threads(2, lambda group: loop_of(group, optimizer="lbfgs", batch_size=batch_size))
     loop_of(Alone(), optimizer="lbfgs", batch_size=batch_size)
 
@@ -232,9 +232,9 @@ def test_a_callback_of_one_rank_stops_all(table):
 
 
 def test_another_file_on_a_rank_is_named(table, tmp_path):
-    text = table.read_text()
+    text = table.read_text("utf-8")
     other = tmp_path / "other.csv"
-    other.write_text(text.replace(text.split(",")[5], "0.25"))
+    other.write_text(text.replace(text.split(",")[5], "0.25"), "utf-8")
     with pytest.raises(RankError, match="rank 1 has other training data than rank 0"):
         run_threads(2, lambda group: fitted(group, [table, other][group.rank], None))
 
