@@ -72,7 +72,7 @@ class Worker:
 
     def __init__(self, part: str, name: str) -> None:
         self.name = name
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by `close`)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", part, name],
             cwd=ROOT,

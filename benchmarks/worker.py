@@ -81,7 +81,7 @@ class Measurement:
 def main() -> None:
     """Answer requests until the input ends."""
     # Output of libraries must not mix with the answers.
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     measurement = Measurement(*sys.argv[1:])
     for line in sys.stdin:

@@ -129,7 +129,7 @@ def test_skipped_columns_make_no_difference_between_quick_and_slow(body: str, he
     features = [name for name in header.split(",") if name in "ab"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
-        path.write_text(f"{header}\n{body}", newline="")
+        path.write_text(f"{header}\n{body}", encoding="utf-8", newline="")
 
         def outcome() -> object:
             try:
@@ -195,7 +195,7 @@ def test_texts_and_missing_values_make_no_difference_between_quick_and_slow(
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
-        path.write_text(f"{header}\n{body}".replace(",", mark), newline="")
+        path.write_text(f"{header}\n{body}".replace(",", mark), encoding="utf-8", newline="")
 
         def outcome() -> object:
             try:
