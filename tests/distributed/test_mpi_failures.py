@@ -51,8 +51,9 @@ def test_without_the_watch_a_rank_that_leaves_is_not_noticed(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import os\nfrom mpi4py.MPI import COMM_WORLD as world\nworld.Barrier()\n"
-        "if world.rank: os._exit(0)\nworld.Barrier()\n"
-    , "utf-8")
+        "if world.rank: os._exit(0)\nworld.Barrier()\n",
+        "utf-8",
+    )
     done, _ = launch(2, str(program))
     if done.returncode:
         pytest.skip("this MPI library notices it")
