@@ -22,7 +22,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ...module import Module
 from .networks import layers_of, make_built_in, make_from, names_of
 from .parameters import check_parameters
-from .training import AdamOfPaper, MomentumOfSteps, Trainer, outputs_of
+from .training import Trainer, outputs_of
+from .updating import make_optimizer
 
 __all__ = ["NetworkEstimator", "is_stochastic"]
 
@@ -190,21 +191,21 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
     def _prepare_optimizer(self) -> None:
         """Make the optimizer; one that continues keeps what it has summed up."""
-        solver = self.solver
         settings = {
             "adam": (self.beta_1, self.beta_2, self.epsilon),
             "sgd": (self.momentum, self.nesterovs_momentum),
-        }.get(solver if isinstance(solver, str) else "", ())
-        made_for = (solver, settings, self.learning_rate_init, self._loss_name)
+        }.get(self.solver if isinstance(self.solver, str) else "", ())
+        made_for = (self.solver, settings, self.learning_rate_init, self._loss_name)
         if self._trainer is not None and self._made_for == made_for:
             return
-        rate: Any = self.learning_rate_init
-        optimizer: Any = None
-        if solver != "lbfgs":
-            rules: dict[Any, Any] = {"adam": AdamOfPaper, "sgd": MomentumOfSteps}
-            make: Any = rules.get(solver, solver)
-            optimizer = make(self.network_.parameters(), rate, *settings)
-        self._trainer = Trainer(self.network_, self._loss_name, optimizer)
+        optimizer, flat = make_optimizer(
+            self.solver,
+            self.network_.parameters(),
+            self.learning_rate_init,
+            settings,
+            joins=self.network is None,
+        )
+        self._trainer = Trainer(self.network_, self._loss_name, optimizer, flat)
         self._made_for = made_for
 
     def _weights(self, sample_weight: Any, X: Any, y: Any, dtype: Any) -> NDArray[Any] | None:

@@ -1,7 +1,8 @@
-"""Trains a network batch by batch for the estimators: losses, update rules, an epoch, gradients.
+"""Trains a network batch by batch for the estimators: losses, a step, an epoch, gradients.
 
-Nothing here knows scikit-learn; when to stop is decided in `base.py`. The step is captured, and a
-network that cannot be captured is trained without.
+Nothing here knows scikit-learn; when to stop is decided in `base.py`. The built-in network has few
+operations, and its parameters are updated as one vector. The step of any other network is captured,
+and a network that cannot be captured is trained without. Update rules are in `updating.py`.
 """
 
 from __future__ import annotations
@@ -20,19 +21,25 @@ from tinygrad_edu import (
     capture,
     cross_entropy,
     exp,
+    mean,
+    mse_loss,
+    softmax_cross_entropy,
 )
 from tinygrad_edu.errors import ReplayError
 
 from ...module import Module
 from ...optim import Optimizer
 from ...training.metrics import logits_of
+from .updating import AdamOfPaper, Flat
 
-__all__ = ["LOSSES", "AdamOfPaper", "MomentumOfSteps", "Trainer", "outputs_of"]
+__all__ = ["LOSSES", "Trainer", "outputs_of"]
 
 Array = NDArray[Any]
 
 # Recording a step and writing its program takes as long as about so many steps gain by replaying.
 _STEPS_BEFORE_CAPTURE = 100
+
+_BYTES_AT_ONCE = 2**24  # rows are gathered for several batches, in arrays of about this size
 
 # Losses: one number for each row, shape (N,). ----------------------------------------------------
 
@@ -64,55 +71,24 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "poisson": _poisson,
 }
 
-
-# Update rules ------------------------------------------------------------------------------------
-
-
-class AdamOfPaper(Optimizer):
-    """Adam as at the end of section 2 of its paper: ``p - rate * m / (sqrt(v) + epsilon)``.
-
-    The rate has both corrections, so `epsilon` is that of scikit-learn, not that of `nn.Adam`.
-    Source: Kingma and Ba, "Adam" (2015).
-    """
-
-    leaves_arrays_alone = True
-
-    def __init__(self, params: Any, lr: float, beta_1: float, beta_2: float, epsilon: float):
-        super().__init__(params, lr=lr, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
-
-    def update(
-        self,
-        p: Array,
-        g: Array,
-        state: Any,
-        lr: Any,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-    ) -> Any:
-        m = state["m"] = beta_1 * state.get("m", 0.0) + (1 - beta_1) * g
-        v = state["v"] = beta_2 * state.get("v", 0.0) + (1 - beta_2) * (g * g)
-        return p - lr * m / (np.sqrt(v) + epsilon)
+# Their means over the rows, with fewer operations. --------------------------------------------
 
 
-class MomentumOfSteps(Optimizer):
-    """SGD whose velocity is a step: ``v = momentum * v - lr * g``, and ``p + v``.
+def _mean_sigmoid(outputs: Tensor, targets: Tensor) -> Tensor:
+    loss = binary_cross_entropy_with_logits(outputs, targets)
+    return loss if targets.shape[1] == 1 else loss * targets.shape[1]  # type: ignore[no-any-return]
 
-    With `nesterov`, ``p + momentum * v - lr * g``. Where the learning rate changes, this is not
-    `nn.SGD`, whose velocity is a gradient. Source: Sutskever et al. (2013), equations 3 and 4.
-    """
 
-    leaves_arrays_alone = True
+def _mean_squared(outputs: Tensor, targets: Tensor) -> Tensor:
+    return mse_loss(outputs, targets) * (0.5 * targets.shape[1])  # type: ignore[no-any-return]
 
-    def __init__(self, params: Any, lr: float, momentum: float, nesterov: bool):
-        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov)
 
-    def update(
-        self, p: Array, g: Array, state: Any, lr: Any, momentum: float, nesterov: bool
-    ) -> Any:
-        step = lr * g
-        v = state["v"] = momentum * state.get("v", 0.0) - step
-        return p + (momentum * v - step if nesterov else v)
+_MEANS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "softmax": softmax_cross_entropy,
+    "sigmoid": _mean_sigmoid,
+    "squared_error": _mean_squared,
+    "poisson": lambda outputs, targets: mean(_poisson(outputs, targets)),
+}
 
 
 # Training ----------------------------------------------------------------------------------------
@@ -129,6 +105,8 @@ class Trainer:
         A key of `LOSSES`.
     optimizer : Optimizer or None
         None where only gradients are wanted.
+    flat : Flat, optional
+        The parameters of the network as a vector, which the optimizer updates.
 
     Attributes
     ----------
@@ -138,8 +116,11 @@ class Trainer:
         How many steps were taken.
     """
 
-    def __init__(self, network: Module, loss: str, optimizer: Optimizer | None) -> None:
+    def __init__(
+        self, network: Module, loss: str, optimizer: Optimizer | None, flat: Flat | None = None
+    ) -> None:
         self.network, self.loss, self.optimizer = network, loss, optimizer
+        self.flat = flat
         self.parameters: list[Tensor] = network.parameters()
         self.dtype = self.parameters[0].dtype
         self.learning_rate = 0.0 if optimizer is None else float(optimizer.lr)
@@ -147,20 +128,29 @@ class Trainer:
         self._make_steps()
 
     def _make_steps(self) -> None:
-        network, optimizer, rows_of = self.network, self.optimizer, LOSSES[self.loss]
+        network, optimizer, flat = self.network, self.optimizer, self.flat
+        rows_of, mean_of = LOSSES[self.loss], _MEANS[self.loss]
         decayed = [p for p in self.parameters if p.ndim > 1]  # no biases, no gains
+
+        def loss_of(x: Array, y: Array, shares: Any) -> Tensor:
+            """Set the gradients of the loss without the penalty."""
+            outputs, targets = network(Tensor(x, copy=False)), Tensor(y, copy=False)
+            if shares is None:
+                loss = mean_of(outputs, targets)
+            else:
+                loss = (rows_of(outputs, targets) * Tensor(shares, copy=False)).sum()
+            loss.backward(keep_interior=False)
+            return loss
 
         def differentiate(x: Array, y: Array, shares: Any, decay: Any) -> tuple[Tensor, Any]:
             """Set the gradients of the loss with the penalty; return both parts of it."""
-            rows = rows_of(network(Tensor(x, copy=False)), Tensor(y, copy=False))
-            loss = rows.mean() if shares is None else (rows * Tensor(shares, copy=False)).sum()
-            loss.backward(keep_interior=False)
+            loss = loss_of(x, y, shares)
             penalty: Any = None
             if decay is not None:
                 for p in decayed:
                     values = p._data
-                    flat = values.reshape(-1)
-                    square = flat.dot(flat)
+                    flattened = values.reshape(-1)
+                    square = flattened.dot(flattened)
                     penalty = square if penalty is None else penalty + square
                     if p._grad is not None:
                         p._grad = p._grad + decay * values
@@ -174,9 +164,19 @@ class Trainer:
             optimizer.zero_grad()
             return result
 
-        self._differentiate, self._eager = differentiate, train
-        self._step: Callable[..., tuple[Tensor, Any]] = train
-        self._until_capture = _STEPS_BEFORE_CAPTURE
+        def train_flat(x: Array, y: Array, shares: Any, decay: Any) -> tuple[Tensor, Any]:
+            assert optimizer is not None
+            assert flat is not None
+            loss = loss_of(x, y, shares)
+            penalty = flat.take_gradients(decay)
+            optimizer.step()
+            flat.spread()
+            return loss, penalty
+
+        self._differentiate = differentiate
+        self._eager = train if flat is None else train_flat
+        self._step: Callable[..., tuple[Tensor, Any]] = self._eager
+        self._until_capture = _STEPS_BEFORE_CAPTURE if flat is None else 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the steps out: they are made anew."""
@@ -230,32 +230,48 @@ class Trainer:
         """
         if not self.network.training:
             self.network.train()
-        total, decays = 0.0, {}
-        is_adam = isinstance(self.optimizer, AdamOfPaper)
-        if not is_adam:
-            self._set_rate(self.learning_rate)
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            count = len(rows)
-            shares = None
-            if weights is not None:
-                shares = weights[rows]
-                sum_of_weights = float(shares.sum(dtype=np.float64))
-                if not sum_of_weights:
-                    continue
-                shares = shares / shares.dtype.type(sum_of_weights)
-                decay = np.array(alpha / sum_of_weights, self.dtype) if alpha else None
-            else:
-                if count not in decays:
-                    decays[count] = np.array(alpha / count, self.dtype) if alpha else None
-                decay = decays[count]
-            self.steps += 1
-            if is_adam:
-                self._set_rate(self._corrected())
-            loss, penalty = self._take(batch_of(x, rows), y[rows], shares, decay)
-            value = loss.item() + (0.0 if penalty is None else float(penalty))
-            total += value * count
-        return total / len(order)
+        assert self.optimizer is not None
+        correct = self._corrector() if isinstance(self.optimizer, AdamOfPaper) else None
+        if correct is None:
+            self.optimizer.lr = self.learning_rate
+        decays: dict[int, Any] = {}
+        total, count_of_rows = 0.0, len(order)
+        together = size * max(1, _BYTES_AT_ONCE // (size * x.shape[1] * self.dtype.itemsize))
+        if self.flat is not None:
+            self.flat.gather()
+        try:
+            for start in range(0, count_of_rows, size):
+                place = start % together
+                if not place:
+                    rows = order[start : start + together]
+                    some_x, some_y = rows_of_matrix(x, rows), y.take(rows, 0)
+                    some_weights = None if weights is None else weights.take(rows)
+                count = min(size, count_of_rows - start)
+                shares, decay = None, None
+                if some_weights is not None:
+                    shares = some_weights[place : place + size]
+                    sum_of_weights = float(shares.sum(dtype=np.float64))
+                    if not sum_of_weights:
+                        continue
+                    shares = shares / shares.dtype.type(sum_of_weights)
+                    if alpha:
+                        decay = np.array(alpha / sum_of_weights, self.dtype)
+                elif alpha:
+                    decay = decays.get(count)
+                    if decay is None:
+                        decay = decays[count] = np.array(alpha / count, self.dtype)
+                self.steps += 1
+                if correct is not None:
+                    correct()
+                loss, penalty = self._take(
+                    some_x[place : place + size], some_y[place : place + size], shares, decay
+                )
+                value = loss.item() + (0.0 if penalty is None else float(penalty))
+                total += value * count
+        finally:
+            if self.flat is not None:
+                self.flat.release()
+        return total / count_of_rows
 
     def _take(self, *batch: Any) -> tuple[Tensor, Any]:
         self._until_capture -= 1
@@ -269,15 +285,20 @@ class Trainer:
             self._step = self._eager
             return self._eager(*batch)
 
-    def _corrected(self) -> float:
-        """Return the learning rate with both corrections of Adam for the start at 0."""
-        (group,) = self.optimizer.param_groups  # type: ignore[union-attr]
-        first = float(group["beta_1"]) ** self.steps
-        second = float(group["beta_2"]) ** self.steps
-        return self.learning_rate * math.sqrt(1 - second) / (1 - first)
+    def _corrector(self) -> Callable[[], None]:
+        """Return what sets the rate of a step of Adam, with both corrections for the start at 0."""
+        assert self.optimizer is not None
+        (group,) = self.optimizer.param_groups
+        beta_1, beta_2 = float(group["beta_1"]), float(group["beta_2"])
+        # Setting the option checks it anew, which would be a twentieth of a small step.
+        rates = list({id(options["lr"]): options["lr"] for _, _, options in group.members}.values())
 
-    def _set_rate(self, rate: float) -> None:
-        self.optimizer.lr = rate  # type: ignore[union-attr]
+        def correct() -> None:
+            first, second = beta_1**self.steps, beta_2**self.steps
+            for rate in rates:
+                rate[...] = self.learning_rate * math.sqrt(1 - second) / (1 - first)
+
+        return correct
 
     def slope(
         self, x: Any, y: Array, weights: Array | None, alpha: float
@@ -318,7 +339,7 @@ class Trainer:
             start += p.size
 
 
-def batch_of(x: Any, rows: Array) -> Array:
+def rows_of_matrix(x: Any, rows: Array) -> Array:
     """Return some rows as an array, of a matrix that may be sparse."""
     if isinstance(x, np.ndarray):
         return x.take(rows, 0)
