@@ -57,6 +57,14 @@ def _opens_sockets():
     return True
 
 
+def _writes_jpeg():
+    try:
+        from PIL import features
+    except ImportError:
+        return False
+    return features.check("jpg")
+
+
 # The name of the mark: whether the platform can, and the reason of the mark where it cannot.
 CAPABILITIES = {
     "threads": (_starts_threads, "no thread can be started"),
@@ -94,6 +102,7 @@ CAPABILITIES = {
         lambda: hasattr(os, "preadv"),
         "two readers of a file cannot have a position each",
     ),
+    "JPEG": (_writes_jpeg, "Pillow is built without JPEG"),
     "native speed": (
         lambda: sys.platform not in ("wasi", "emscripten"),
         "everything takes several times as long, and a time is measured",

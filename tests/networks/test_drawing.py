@@ -80,6 +80,7 @@ def test_colour_size_and_place_do_not_matter(change, reference, tmp_path):
     assert np.abs(found - reference).mean() < 8
 
 
+@pytest.mark.needs("JPEG")
 def test_a_photo_of_a_page_with_shadow_and_noise(reference, tmp_path):
     ink = np.pad(two(), 60).astype(float)
     y, x = np.mgrid[0 : 1 : len(ink) * 1j, 0 : 1 : len(ink) * 1j]
