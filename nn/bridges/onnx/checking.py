@@ -148,8 +148,8 @@ def compare(
             shapes = ", ".join(str(np.shape(x)) for x in inputs)
             raise ExportError(
                 f"the model and the network differ by {difference:.1e} for other inputs of shape "
-                f"{shapes}; does the network draw random numbers, keep a state between calls, or "
-                "compute with values outside of NumPy?"
+                f"{shapes}; does the network branch on the batch size, draw random numbers, keep a "
+                "state between calls, or compute with values outside of NumPy?"
             )
         worst = max(worst, difference)
     return name, worst

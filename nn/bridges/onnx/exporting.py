@@ -26,7 +26,7 @@ from .checking import compare, varied
 from .errors import ExportError
 from .graph import Graph, Value
 from .sizes import BATCHES, Size
-from .tracing import raw, trace
+from .tracing import Trace, raw, trace
 from .translating import Translator, flat
 
 __all__ = ["IR", "OPSET", "Exported", "export"]
@@ -36,6 +36,8 @@ OPSET, IR = 17, 8
 
 _MOST_BYTES = 2**31 - 1  # protobuf
 _CHECKED_SIZES = (0, 1, 2, 7)
+_LARGE, _MOST_ELEMENTS = 1920, 2**22
+"""A large batch shows a branch on its size; it is halved until the largest array fits."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Exported:
     difference : float
         The largest difference from the network on other inputs, relative to the largest output
         where that is above 1.
+    batch_sizes : tuple of int
+        The batch sizes that were compared; a branch on other sizes is not seen.
     """
 
     path: Path
@@ -61,6 +65,7 @@ class Exported:
     nodes: int
     checked_by: str
     difference: float
+    batch_sizes: tuple[int, ...]
 
     def __str__(self) -> str:
         return (
@@ -169,11 +174,15 @@ def encoded(
     ]
     translator = Translator(graph, traces, batches, inputs)
     results = [flat(one.outputs) for one in traces]
-    labels = _output_names(list(results[0]), output_names)
+    labels = _output_names(list(results[0]), output_names, names)
     outputs = [translator.translated([result.get(key) for result in results]) for key in results[0]]
     model = _model(onnx, graph, inputs, outputs, labels, metadata)
     data = model.SerializeToString()
-    cases = _cases(network, _other_inputs(arrays, axes, is_fixed, generator))
+    sizes = (1,) if is_fixed else _sizes(arrays, axes, traces)
+    others = [
+        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)] for n in sizes
+    ]
+    cases = _cases(network, others)
     checked_by, difference = compare(data, names, cases, _is_single(onnx, model))
     return data, Exported(
         Path(path),
@@ -182,6 +191,7 @@ def encoded(
         len(model.graph.node),
         checked_by,
         difference,
+        () if is_fixed else sizes,
     )
 
 
@@ -204,6 +214,12 @@ def _checked_axes(batch_axis: Any, arrays: Sequence[Any]) -> list[int | None]:
         if axis is not None and not -array.ndim <= axis < array.ndim:
             raise ExportError(f"batch_axis is {axis}, but an example has the shape {array.shape}")
         found.append(None if axis is None else axis % array.ndim)
+    counts = {a.shape[axis] for a, axis in zip(arrays, found, strict=True) if axis is not None}
+    if len(counts) > 1:
+        raise ExportError(
+            f"the examples have {' and '.join(map(str, sorted(counts)))} rows along batch_axis; "
+            "give all inputs as many, and None for an input of a fixed size"
+        )
     return found
 
 
@@ -221,11 +237,14 @@ def _input_names(network: Module, given: Sequence[str] | None, count: int) -> li
     return _checked_names("input_names", given, count)
 
 
-def _output_names(keys: Sequence[str], given: Sequence[str] | None) -> list[str]:
+def _output_names(
+    keys: Sequence[str], given: Sequence[str] | None, taken: Sequence[str]
+) -> list[str]:
     if not keys:
         raise ExportError("the network returns no tensor")
     if given is None:
         given = [f"output_{key}" if key else "output" for key in keys]
+    given = [name + "_" * (name in taken) for name in given]
     return _checked_names("output_names", given, len(keys))
 
 
@@ -311,15 +330,15 @@ def _is_single(onnx: Any, model: Any) -> bool:
     return onnx.TensorProto.FLOAT in kinds
 
 
-def _other_inputs(
-    arrays: Sequence[Any], axes: Sequence[int | None], is_fixed: bool, generator: Any
-) -> list[list[Any]]:
-    """Draw inputs of other batch sizes, and one like the example."""
+def _sizes(
+    arrays: Sequence[Any], axes: Sequence[int | None], traces: Sequence[Trace]
+) -> tuple[int, ...]:
+    """Return the batch sizes to compare: small ones, that of the example, and a large one."""
     counts = [a.shape[axis] for a, axis in zip(arrays, axes, strict=True) if axis is not None][:1]
-    sizes: Sequence[int] = (0,) if is_fixed else (*_CHECKED_SIZES, *(n for n in counts if n))
-    return [
-        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)] for n in sizes
-    ]
+    large = _LARGE
+    while large > BATCHES[-1] and traces[-1].largest * large > _MOST_ELEMENTS * BATCHES[-1]:
+        large //= 2
+    return tuple(sorted({*_CHECKED_SIZES, *counts, large}))
 
 
 def _cases(
@@ -330,9 +349,12 @@ def _cases(
     for given in inputs:
         try:
             found.append((given, _outputs(network, given)))
-        except ValueError:
+        except Exception as error:
             if all(x.size for x in given):
-                raise
+                shapes = ", ".join(str(x.shape) for x in given)
+                raise ExportError(
+                    f"the network refuses inputs of shape {shapes}: {type(error).__name__}: {error}"
+                ) from error
     return found
 
 

@@ -190,6 +190,25 @@ class Graph:
             inputs.append(self.whole(*steps))
         return str(self.add("Slice", name, *inputs))
 
+    def not_empty(self, name: str, shape: Sequence[Dim], axis: int, dtype: Any) -> str:
+        """Add a row of zeros along an axis that depends on the batch, if it has none.
+
+        Parameters
+        ----------
+        name : str
+            The value.
+        shape : sequence of (int or Size)
+            Its shape.
+        axis : int
+        dtype : dtype
+        """
+        missing = self.add("Sub", self.whole(1), self.sizes([shape[axis]]))
+        missing = self.add("Max", missing, self.whole(0))
+        zeros = [0] * (len(shape) + axis)
+        parts = [self.whole(*zeros), missing, self.whole(*[0] * (len(shape) - axis - 1))]
+        widths = self.add("Concat", *parts, axis=0)
+        return str(self.add("Pad", name, widths, self.constant(np.zeros((), dtype))))
+
     def reduce(self, kind: str, name: str, axes: Sequence[int], keepdims: bool) -> str:
         """Reduce axes; without axes the value is unchanged."""
         if not axes:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_edu.ops import special
 
+from .sizes import Size
 from .table import Call, primitive_row
 
 __all__: list[str] = []
@@ -185,9 +186,14 @@ primitive_row("log_softmax")(functools.partial(_along, kind="LogSoftmax"))
 
 
 def _reduced(call: Call, kind: str) -> str:
-    axes = call.axes(call.params.get("axis"))
-    (x,) = call.names()
-    return call.graph.reduce(kind, x, axes, bool(call.params.get("keepdims", False)))
+    graph, axes = call.graph, call.axes(call.params.get("axis"))
+    (x,), keeps = call.names(), bool(call.params.get("keepdims", False))
+    growing = [size for axis in axes if isinstance(size := call.operands[0].shape[axis], Size)]
+    if kind != "ReduceMean" or not growing:
+        return graph.reduce(kind, x, axes, keeps)
+    counts = graph.sizes([call.operands[0].shape[axis] for axis in axes])
+    count = graph.cast(graph.add("ReduceProd", counts, keepdims=0), call.dtype)
+    return str(graph.add("Div", graph.reduce("ReduceSum", x, axes, keeps), count))
 
 
 _REDUCTIONS = {
@@ -222,7 +228,19 @@ def _cumsum(call: Call) -> str:
 
 @primitive_row("einsum")
 def _einsum(call: Call) -> str:
-    return str(call.graph.add("Einsum", *call.names(), equation=call.params["subscripts"]))
+    """An empty batch ends the process of ONNX Runtime 1.32, so it gets rows of zeros."""
+    graph, names = call.graph, []
+    for operand in call.operands:
+        growing = [axis for axis, size in enumerate(operand.shape) if isinstance(size, Size)]
+        name = operand.of(call.dtype)
+        for axis in growing:
+            name = graph.not_empty(name, operand.shape, axis, call.dtype)
+        names.append(name)
+    name = str(graph.add("Einsum", *names, equation=call.params["subscripts"]))
+    axes = [axis for axis, size in enumerate(call.shape) if isinstance(size, Size)]
+    if not axes:
+        return name
+    return graph.slice(name, [0] * len(axes), [call.shape[axis] for axis in axes], axes)
 
 
 @primitive_row("linear")

@@ -98,7 +98,7 @@ def _argmax(call: Call) -> str:
 def _take_along_axis(call: Call) -> str:
     """Look up names by their numbers."""
     (names,), codes = call.operands, call.params["indices"]
-    if names.ndim != 1 or codes.ndim != 1:
+    if names.ndim != 1 or codes.ndim != 1 or call.params.get("axis", -1) not in (0, -1):
         raise ExportError("only elements of a vector can be looked up")
     return str(call.graph.add("Gather", names.name, codes.of(np.int64), axis=0))
 

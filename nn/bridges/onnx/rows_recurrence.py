@@ -73,13 +73,10 @@ def _first(call: Call, state: Value) -> str:
 
 def _not_empty(call: Call, name: str) -> str:
     """Add a row along the second of three axes, which is the batch, if there is none."""
-    graph, batch = call.graph, call.shape[-2]
+    batch = call.shape[-2]
     if not isinstance(batch, Size):
         return name
-    missing = graph.add("Sub", graph.whole(1), graph.sizes([batch]))
-    missing = graph.add("Max", missing, graph.whole(0))
-    widths = graph.add("Concat", graph.whole(0, 0, 0, 0), missing, graph.whole(0), axis=0)
-    return str(graph.add("Pad", name, widths, call.number(0)))
+    return call.graph.not_empty(name, (1, batch, 1), 1, call.dtype)
 
 
 def _without_direction(call: Call, name: str, axis: int) -> str:

@@ -97,25 +97,31 @@ def _indexed(call: Call, x: Value, entries: list[Any]) -> str:
     graph, name = call.graph, x.name
     axes = [entry for entry in entries if entry is not None]
     name = _sliced(call, name, axes, x.shape)
-    arrays = {axis: entry for axis, entry in enumerate(axes) if isinstance(entry, Value)}
-    if len(arrays) > 1 or (arrays and None in entries and len(call.shape) != x.ndim):
-        raise ExportError("an index of several arrays has no translation; take along one axis")
+    if any(isinstance(entry, Value) for entry in axes):
+        return _gathered(call, x, name, entries)
     dropped = [axis for axis, entry in enumerate(axes) if is_whole(entry)]
-    for axis, entry in arrays.items():
-        if entry.dtype.kind == "b":
-            raise ExportError("an index is a mask, so the shape depends on values; use where")
-        if dropped:
-            raise ExportError("an index mixes an array and numbers; take along one axis")
-        name = str(graph.add("Gather", name, entry.of(np.int64), axis=axis))
     if dropped:
         name = str(graph.add("Squeeze", name, graph.whole(*dropped)))
     if None in entries:
-        if arrays:
-            return graph.reshape(name, call.shape)
         kept = [entry for entry in entries if not is_whole(entry)]
         new = [place for place, entry in enumerate(kept) if entry is None]
         name = str(graph.add("Unsqueeze", name, graph.whole(*new)))
     return name
+
+
+def _gathered(call: Call, x: Value, name: str, entries: list[Any]) -> str:
+    """Take elements along the one axis that has an array as its index."""
+    axes = [entry for entry in entries if entry is not None]
+    arrays = [(axis, entry) for axis, entry in enumerate(axes) if isinstance(entry, Value)]
+    if len(arrays) > 1 or (None in entries and len(call.shape) != x.ndim):
+        raise ExportError("an index of several arrays has no translation; take along one axis")
+    ((axis, entry),) = arrays
+    if entry.dtype.kind == "b":
+        raise ExportError("an index is a mask, so the shape depends on values; use where")
+    if any(map(is_whole, axes)):
+        raise ExportError("an index mixes an array and numbers; take along one axis")
+    name = str(call.graph.add("Gather", name, entry.of(np.int64), axis=axis))
+    return call.graph.reshape(name, call.shape) if None in entries else name
 
 
 def _sliced(call: Call, name: str, entries: list[Any], shape: Any) -> str:

@@ -7,6 +7,7 @@ A row is declared once, with ``@primitive_row("add")``, ``@composed_row("conv2d"
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,6 +21,7 @@ from .sizes import Dim, Size
 __all__ = [
     "ROWS",
     "Call",
+    "Params",
     "Row",
     "composed_row",
     "fixed",
@@ -27,6 +29,18 @@ __all__ = [
     "numpy_row",
     "primitive_row",
 ]
+
+
+class Params(UserDict[str, Any]):
+    """Arguments by name; `read` are the names that were asked for."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self.read: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.add(key)
+        return self.data[key]
 
 
 @dataclass(eq=False)

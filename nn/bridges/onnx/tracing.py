@@ -79,12 +79,15 @@ class Trace:
         The calls that computed a value, by its number; inner ones first.
     writes : dict of int to int
         For a memory that was written into, when that happened last.
+    largest : int
+        The number of elements of the largest value.
     """
 
     inputs: list[Tracer]
     outputs: Any = None
     events: dict[int, list[Event]] = field(default_factory=dict)
     writes: dict[int, int] = field(default_factory=dict)
+    largest: int = 0
 
 
 def raw(value: Any) -> Any:
@@ -161,7 +164,10 @@ class _Observer(Watching):
         """Keep a call of a composed function, with its arguments by name."""
         value = raw(result)
         if isinstance(value, Tracer):
-            bound = inspect.signature(COMPOSED[name].forward).bind(*inputs, **params)
+            try:
+                bound = inspect.signature(COMPOSED[name].forward).bind(*inputs, **params)
+            except TypeError:  # spelled as NumPy does; its parts are translated
+                return
             bound.apply_defaults()
             self._tape.add(value, "composed", name, (), dict(bound.arguments))
 
@@ -186,9 +192,14 @@ def _spelled(
         return name, tuple(inputs[0]), {"axis": 0} | keywords
     if name in ("reshape", "transpose") and len(inputs) > 2:
         inputs = (inputs[0], inputs[1:])
+    if len(inputs) > len(labels) + 1:
+        raise ExportError(f"{name} has more arguments than are translated; name them")
     named = dict(zip(labels, inputs[1:], strict=False)) | keywords
+    named = {_SPELLINGS.get(key, key): value for key, value in named.items()}
     return name, inputs[:1], {key: value for key, value in named.items() if key != "copy"}
 
+
+_SPELLINGS = {"a_min": "min", "a_max": "max"}
 
 _SIGNATURES: dict[str, tuple[str, ...]] = {
     "concatenate": (),
@@ -202,12 +213,15 @@ _SIGNATURES: dict[str, tuple[str, ...]] = {
     "argmin": ("axis",),
     "expand_dims": ("axis",),
     "squeeze": ("axis",),
-    "any": ("axis",),
-    "all": ("axis",),
-    "max": ("axis",),
-    "min": ("axis",),
-    "sum": ("axis",),
-    "mean": ("axis",),
+    "any": ("axis", "out", "keepdims"),
+    "all": ("axis", "out", "keepdims"),
+    "max": ("axis", "out", "keepdims"),
+    "min": ("axis", "out", "keepdims"),
+    "sum": ("axis", "dtype", "out", "keepdims"),
+    "mean": ("axis", "dtype", "out", "keepdims"),
+    "prod": ("axis", "dtype", "out", "keepdims"),
+    "cumsum": ("axis", "dtype"),
+    "clip": ("min", "max"),
 }
 
 
@@ -241,4 +255,5 @@ def trace(network: Callable[..., Any], arrays: Sequence[Any], paths: Mapping[int
         raise ExportError(f"the network cannot be recorded: {error}") from error
     finally:
         tape.close()
-    return Trace(inputs, outputs, tape.found, tape.writes)
+    largest = max((int(value.array.size) for value in tape.values), default=0)
+    return Trace(inputs, outputs, tape.found, tape.writes, largest)

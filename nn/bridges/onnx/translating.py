@@ -19,12 +19,16 @@ from . import rows_arithmetic, rows_layers, rows_numpy, rows_recurrence, rows_sh
 from .errors import ExportError
 from .graph import Graph, Value
 from .sizes import Size, is_whole, merged_number, merged_shape
-from .table import ROWS, Call, Row
+from .table import ROWS, Call, Params, Row
 from .tracing import Event, Trace, raw
 
 __all__ = ["Translator"]
 
 _TABLES = (rows_arithmetic, rows_layers, rows_numpy, rows_recurrence, rows_shape)
+_WITHOUT_EFFECT = {"shape", "dtype", "casting", "subok", "optimize", "end_values", "reflect_type"}
+"""Arguments that rows need not read: the shape and the dtype of the result show their effect, and
+the last two belong to modes of `pad` that have no row."""
+
 _ARRAY = (Tracer, np.ndarray, np.generic)
 
 
@@ -70,7 +74,7 @@ class Translator:
                 waiting += missing
                 continue
             self._values[group[0].number] = self._translate(group, events, row)
-        return self._merged([raw(output) for output in outputs])  # type: ignore[no-any-return]
+        return self._as_value(self._merged([raw(output) for output in outputs]))
 
     def _is_new(self, group: Sequence[Any]) -> bool:
         first = group[0]
@@ -107,7 +111,7 @@ class Translator:
                 if trace.writes.get(value.storage, -1) > one.when:
                     raise ExportError("its result is written into later; make a new array")
             operands = self._merged([list(one.operands) for one in events])
-            params = self._merged([one.params for one in events])
+            params = Params(self._merged([one.params for one in events]))
             arrays = [value.array for value in group]
             call = Call(
                 self.graph,
@@ -119,13 +123,28 @@ class Translator:
                 event.name,
             )
             made = row.translate(call)
+            row.applies(params)  # reads arguments, too
+            self._refuse_unread(params)
         except ExportError as error:
             if "module " in str(error).split(":")[0]:
                 raise
             raise ExportError(f"{_place(event.path)}: {event.name}: {error}") from error
+        except Exception as error:  # such as arguments that the row does not expect
+            raise ExportError(
+                f"{_place(event.path)}: {event.name} with these arguments has no translation into "
+                f"ONNX ({type(error).__name__}: {error})"
+            ) from error
         value = made if isinstance(made, Value) else Value(self.graph, call.shape, call.dtype, made)
         self._calls[value] = call
         return value
+
+    @staticmethod
+    def _refuse_unread(params: Params) -> None:
+        """Refuse an argument that the row has not read: it may change the result."""
+        for key in params.keys() - params.read - _WITHOUT_EFFECT:
+            value = params.data[key]
+            if not (value is None or value is False or value is np._NoValue):
+                raise ExportError(f"its argument {key} has no translation into ONNX")
 
     def _as_value(self, operand: Any) -> Value:
         if isinstance(operand, Value):
@@ -227,5 +246,10 @@ def flat(outputs: Any, prefix: str = "") -> dict[str, Any]:
         return {} if outputs is None else {prefix: outputs}
     found: dict[str, Any] = {}
     for key, value in entries:
-        found |= flat(value, f"{prefix}_{key}" if prefix else key)
+        inner = flat(value, f"{prefix}_{key}" if prefix else key)
+        if found.keys() & inner.keys():
+            raise ExportError(
+                f"two outputs are named {min(found.keys() & inner.keys())}; rename one"
+            )
+        found |= inner
     return found
