@@ -151,8 +151,10 @@ def _print_model(parts: dict[str, float], alone: float) -> None:
                 for n in counts:
                     rows_a_rank = ROWS if total is None else total / n
                     work = compute * rows_a_rank / ROWS
-                    single = (compute + alone - compute) * rows_a_rank / ROWS
+                    # A single process computes the rows of all ranks, and makes one update.
+                    single = alone - compute + compute * n * rows_a_rank / ROWS
                     step = single if n == 1 else model(n, network, shape, work + rest)
-                    cells.append(f"{single / step:.0%}")
+                    used = alone / step if total is None else single / (n * step)
+                    cells.append(f"{used:.0%}")
                 rows.append((f"{network}, {shape}", cells))
         table(f"on paper, use of each rank: {title}"[:43], [f"n={n:,}" for n in counts], rows)
