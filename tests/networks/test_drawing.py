@@ -121,6 +121,7 @@ def test_a_large_ring_is_not_a_frame(tmp_path):
     assert found.row.reshape(28, 28)[14, 4:7].max() > 200
 
 
+@pytest.mark.needs("JPEG")
 def test_other_formats_and_modes(reference, tmp_path):
     grey = Image.fromarray(255 - two())
     deep = np.uint16((255 - two().astype(np.uint16)) * 257)
@@ -249,6 +250,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(size, tmp_path):
         tracemalloc.stop()
 
 
+@pytest.mark.needs("JPEG")
 def test_files_that_are_not_pictures_are_refused(tmp_path):
     good = save(tmp_path / "good.png", two()).read_bytes()
     for name, data, message in [
@@ -274,6 +276,7 @@ def test_files_that_are_not_pictures_are_refused(tmp_path):
         read_drawing(tmp_path, 784)
 
 
+@pytest.mark.needs("JPEG")
 def test_random_damage_is_an_error_of_data_or_a_row(tmp_path):
     generator = np.random.default_rng(0)
     path = tmp_path / "damaged"
