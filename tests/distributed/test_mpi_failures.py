@@ -36,7 +36,10 @@ def test_the_job_fails_as_a_whole(way):
     assert done.stdout.count("not reached") == 0
     everything = done.stdout + done.stderr
     if words:
-        assert everything.count(words) == 1, everything
+        # Some builds of MPI report a crash themselves, too.
+        assert everything.count(words) == 1 or (way == "crashed" and words in everything), (
+            everything
+        )
 
 
 @pytest.mark.parametrize("way", ["raise", "os-exit-0", "return0"])
