@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+import joblib
 import sklearn.neural_network as theirs
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -17,7 +18,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import nn
-from nn.bridges.sklearn import MLPClassifier, MLPRegressor
+from nn.bridges.sklearn import MLPClassifier, MLPRegressor, training
+from nn.bridges.sklearn.networks import make_built_in
+from nn.bridges.sklearn.training import Trainer
+from nn.bridges.sklearn.updating import make_optimizer
+from tinygrad_edu import Tensor
 
 QUIET = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 pytestmark = QUIET
@@ -276,3 +281,98 @@ def test_sparse_rows_and_several_labels():
     assert dense.predict(X).shape == dense.predict_proba(X).shape == labels.shape
     several = MLPRegressor(**settings).fit(X, X[:, :2])
     assert several.predict(X).shape == (90, 2)
+
+
+# The parameters as one vector --------------------------------------------------------------------
+
+
+def trained(is_flat, solver, settings, rows_at_once=2**24, weights=None):
+    """Train a built-in network for some epochs; return its weights and losses."""
+    X, y = data()
+    network = make_built_in([5, 7, 6, 3], "tanh", "float64", np.random.RandomState(0))
+    optimizer, flat = make_optimizer(solver, network.parameters(), 0.01, settings, joins=is_flat)
+    assert (flat is not None) == is_flat
+    trainer = Trainer(network, "softmax", optimizer, flat)
+    orders = np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_BYTES_AT_ONCE", rows_at_once)
+        losses = [
+            trainer.epoch(X, y, weights, orders.permutation(90), 25, alpha=0.1) for _ in range(3)
+        ]
+    assert all(p._data.base is None for p in network.parameters())
+    return np.concatenate([p.data.ravel() for p in network.parameters()]), losses
+
+
+@pytest.mark.parametrize(
+    ("solver", "settings"),
+    [("adam", (0.9, 0.99, 1e-8)), ("sgd", (0.9, True)), ("sgd", (0.5, False))],
+)
+def test_an_update_of_one_vector_is_that_of_each_parameter(solver, settings):
+    weights = np.random.default_rng(3).random(90)
+    for given in (None, weights):
+        one, one_losses = trained(False, solver, settings, weights=given)
+        other, other_losses = trained(True, solver, settings, weights=given)
+        assert other.tobytes() == one.tobytes()
+        np.testing.assert_allclose(other_losses, one_losses, rtol=1e-13)
+    other_settings = (0.8, *settings[1:])
+    assert not np.array_equal(other, trained(True, solver, other_settings, weights=given)[0])
+
+
+def test_how_many_rows_are_gathered_at_once_changes_nothing():
+    whole = trained(True, "sgd", (0.9, True))
+    for limit in (0, 3000):
+        some = trained(True, "sgd", (0.9, True), limit)
+        assert some[0].tobytes() == whole[0].tobytes()
+        assert some[1] == whole[1]
+
+
+@pytest.mark.parametrize("name", sorted(training.LOSSES))
+def test_losses_are_means_of_those_of_the_rows(name):
+    generator = np.random.default_rng(5)
+    values = generator.normal(size=(6, 3))
+    targets = {
+        "softmax": generator.integers(0, 3, 6),
+        "sigmoid": generator.integers(0, 2, (6, 3)).astype(float),
+        "poisson": generator.integers(0, 9, (6, 3)).astype(float),
+    }.get(name, generator.normal(size=(6, 3)))
+    found = []
+    for loss_of in (lambda a, b: training.LOSSES[name](a, b).mean(), training._MEANS[name]):
+        outputs = Tensor(values, requires_grad=True)
+        loss = loss_of(outputs, Tensor(targets))
+        loss.backward()
+        found.append((loss.item(), outputs.grad))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-13)
+    np.testing.assert_allclose(found[1][1], found[0][1], rtol=1e-12, atol=1e-15)
+
+
+def test_an_interrupted_epoch_leaves_whole_parameters():
+    X, y = data()
+    model = MLPClassifier(random_state=0, batch_size=20).partial_fit(X, y, classes=[0, 1, 2])
+    before, take, calls = weights_of(model), model._trainer._take, []
+
+    def interrupted(*batch):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(batch)
+        return take(*batch)
+
+    model._trainer._take = interrupted
+    with pytest.warns(UserWarning, match="interrupted"):
+        model.partial_fit(X, y)
+    parameters = model.network_.parameters()
+    assert all(p._data.base is None and p.grad is None for p in parameters)
+    assert not np.array_equal(weights_of(model), before)
+
+
+def test_fits_in_threads_are_those_one_after_another():
+    X, y = data()
+    found = []
+    for backend in ("sequential", "threading"):
+        with joblib.parallel_backend(backend):
+            model = MLPClassifier(random_state=0, max_iter=5)
+            grid = GridSearchCV(model, {"alpha": [0.0, 0.1, 1.0]}, cv=3, n_jobs=3).fit(X, y)
+        found.append(
+            (grid.cv_results_["mean_test_score"].tolist(), weights_of(grid.best_estimator_))
+        )
+    assert found[0][0] == found[1][0]
+    assert found[0][1].tobytes() == found[1][1].tobytes()
