@@ -26,10 +26,11 @@ class safe_open:
     """A file whose arrays are read one by one."""
 
     def __init__(self, filename, framework):
+        self._path = filename
         with open(filename, "rb") as stream:
-            self._data = stream.read()
-        self._start = 8 + int.from_bytes(self._data[:8], "little")
-        self._header = json.loads(self._data[8 : self._start])
+            length = int.from_bytes(stream.read(8), "little")
+            self._header = json.loads(stream.read(length))
+        self._start = 8 + length
         self._metadata = self._header.pop("__metadata__", None)
 
     def __enter__(self):
@@ -47,8 +48,13 @@ class safe_open:
         return self._metadata
 
     def get_tensor(self, name):
-        """Return one array, as a copy."""
+        """Return one array."""
         entry = self._header[name]
-        start, end = (self._start + offset for offset in entry["data_offsets"])
-        array = np.frombuffer(self._data[start:end], DTYPES[entry["dtype"]])
-        return array.reshape(entry["shape"]).copy()
+        start, end = entry["data_offsets"]
+        array = np.empty(entry["shape"], DTYPES[entry["dtype"]])
+        with open(self._path, "rb") as stream:
+            stream.seek(self._start + start)
+            read = stream.readinto(array.reshape(-1).view("u1")) if end > start else 0
+        if read != end - start:
+            raise SafetensorError(f"{self._path} ends before {name}")
+        return array
