@@ -11,11 +11,16 @@ from nn.packages import require
 
 # A page, as its path in `docs`, or the start of the name of a module: the packages that it imports.
 NEEDS: dict[str, tuple[str, ...]] = {
-    "howto/dask.md": ("dask", "distributed"),
-    "nn.bridges.dask": ("dask", "distributed"),
+    "howto/dask.md": ("dask", "distributed", "sklearn"),
+    "nn.bridges.dask": ("dask", "distributed", "sklearn"),
+    "nn.bridges.dask.cluster": ("dask", "distributed"),
+    "nn.bridges.dask.estimators": ("dask", "distributed", "sklearn"),
+    "nn.bridges.dask.placement": ("dask", "distributed"),
     "nn.bridges.dask.prediction": ("dask", "distributed"),
+    "nn.bridges.dask.ranks": ("dask", "distributed", "sklearn"),
     "nn.bridges.dask.sockets": ("dask", "distributed"),
     "nn.bridges.dask.training": ("dask", "distributed"),
+    "nn.bridges.dask.watching": ("dask", "distributed"),
     "howto/scikit-learn.md": ("sklearn",),
     "nn.bridges.sklearn": ("sklearn",),
     "howto/onnx.md": ("onnx", "onnxruntime"),

@@ -9,7 +9,9 @@ import pytest
 
 pytest.importorskip("distributed")
 import dask.array
-from distributed import Client
+import dask.dataframe
+import pandas
+from distributed import Client, get_worker, wait
 
 import nn
 from nn.bridges.dask import WorkerError, fit, predict
@@ -70,7 +72,7 @@ def in_one_process(counts):
 @pytest.fixture(scope="module")
 def threads():
     options = {"processes": False, "n_workers": 2, "threads_per_worker": 1}
-    with Client(**options, dashboard_address=None) as client:
+    with Client(**options, dashboard_address=":0") as client:
         yield client
 
 
@@ -121,21 +123,61 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(threads):
         fit(net, X, other, **options)
 
 
-def test_a_killed_worker_ends_the_training_within_seconds():
-    def loss(outputs, targets):
-        from distributed import get_worker
+def test_tables_and_data_on_the_workers_are_used_as_they_are(threads):
+    x, y = data()
+    X = dask.dataframe.from_pandas(pandas.DataFrame(x), npartitions=3)
+    Y = dask.dataframe.from_pandas(pandas.Series(y), npartitions=3)
+    options = {"loss": nn.CrossEntropyLoss(), "optimizer": sgd, "client": threads, "epochs": 2}
+    found = fit(network(), X, Y, **options)
+    assert sum(found.rows) == N
+    assert len(found.workers) == 2
+    second = found.workers[1]
+    kept = threads.persist(list(collections()), workers=[second], allow_other_workers=False)
+    wait(kept)
+    found = fit(network(), *kept, **options)
+    assert found.workers == [second]
+    assert found.rows == [N]
 
-        if get_worker().name == 1:
+
+def test_a_worker_that_hangs_is_noticed_after_the_timeout(threads, tmp_path):
+    last, end = max(threads.nthreads()), tmp_path / "end"
+
+    def loss(outputs, targets):
+        while get_worker().address == last and not end.exists():
+            time.sleep(0.02)
+        return nn.CrossEntropyLoss()(outputs, targets)
+
+    net = network()
+    before = net.state_dict()
+    try:
+        with pytest.raises(WorkerError, match=r"rank 1 of 2 hangs: no message for 0\.5 seconds"):
+            trained(threads, net, loss=loss, timeout=0.5)
+    finally:
+        end.touch()
+    assert all((net.state_dict()[name] == values).all() for name, values in before.items())
+
+
+def test_killed_workers_end_the_training_within_seconds():
+    def loss(outputs, targets):
+        if get_worker().name in killed:
             os._exit(1)
         return nn.CrossEntropyLoss()(outputs, targets)
 
     options = {"processes": True, "n_workers": 2, "threads_per_worker": 1}
-    with Client(**options, dashboard_address=None) as client:
-        assert trained(client, network()).rows == [50, 40]
+    with Client(**options, dashboard_address=":0") as client:
+        for nanny in client.cluster.workers.values():
+            nanny.auto_restart = False
         start = time.monotonic()
+        killed = [1]
         with pytest.raises(WorkerError):
             trained(client, network(), loss=loss)
-        assert time.monotonic() - start < 30, "it ended, and did not wait for the worker"
+        killed = [0, 1]  # now the only worker
+        with pytest.raises(WorkerError):
+            trained(client, network(), loss=loss)
+        assert client.nthreads() == {}
+        with pytest.raises(WorkerError, match="no workers"):
+            trained(client, network())
+        assert time.monotonic() - start < 60, "it ended, and did not wait for the worker"
 
 
 # The group -----------------------------------------------------------------------------------

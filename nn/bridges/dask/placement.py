@@ -5,14 +5,15 @@ Rows move only where `X` and `y` of one partition are on different workers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...packages import require
+from .watching import WorkerError, wait_while_alive
 
-__all__ = ["Placed", "place"]
+__all__ = ["Placed", "check_rows", "partitions", "place"]
 
 
 class Placed(NamedTuple):
@@ -23,59 +24,98 @@ class Placed(NamedTuple):
     workers : list of str
         The addresses, one for each rank: the one with the first partition is rank 0.
     futures : list of list
-        The futures of the pairs ``(X, y)`` of each rank, in their order.
+        The futures of the prepared partitions of each rank, in their order.
     """
 
     workers: list[str]
     futures: list[list[Any]]
 
 
-def place(client: Any, X: Any, y: Any) -> Placed:
+def place(client: Any, prepare: Callable[..., Any], collections: Mapping[str, Any]) -> Placed:
     """Compute the partitions of data on their workers, and return where they are.
 
     Parameters
     ----------
     client : distributed.Client
-    X, y : dask array or dataframe, series
-        With the same partitions.
+    prepare : callable
+        ``prepare(number, *parts)`` runs on the worker of each partition; its results are placed.
+    collections : mapping of str to dask array, dataframe or series
+        With the same partitions, by the name that errors have; X is the first one.
 
     Raises
     ------
     TypeError, ValueError
         If they are not collections of Dask, or have other numbers of partitions.
+    WorkerError
+        If a worker leaves meanwhile.
     """
     distributed = require("distributed", "to train on a Dask cluster")
     delayed = require("dask", "to train on a Dask cluster").delayed
-    parts, targets = _partitions("X", X), _partitions("y", y)
-    if len(parts) != len(targets):
-        raise ValueError(
-            f"X has {len(parts)} partitions and y has {len(targets)}; give them the same ones: "
-            "y.rechunk(X.chunks[0])"
-        )
-    pairs = [delayed(_pair)(n, *both) for n, both in enumerate(zip(parts, targets, strict=True))]
-    if distributed.futures_of(X):  # they are on the workers already
-        futures = client.compute(pairs)
-    else:
-        workers = sorted(client.nthreads())
-        count = min(len(workers), len(pairs))
-        blocks = np.array_split(np.arange(len(pairs)), count)
-        homes = [workers[rank] for rank, block in enumerate(blocks) for _ in block]
+    parts = {name: partitions(name, one) for name, one in collections.items()}
+    count = len(parts["X"])
+    for name, others in parts.items():
+        if len(others) != count:
+            raise ValueError(
+                f"X has {count} partitions and {name} has {len(others)}; give them the same ones: "
+                f"{name}.rechunk(X.chunks[0])"
+            )
+    made = delayed(prepare)
+    tasks = [made(n, *of_one) for n, of_one in enumerate(zip(*parts.values(), strict=True))]
+    homes = _homes(client, collections["X"], distributed, count)
+    if homes:
         futures = [
-            client.compute(pair, workers=[home], allow_other_workers=False)
-            for pair, home in zip(pairs, homes, strict=True)
+            client.compute(task, workers=[home], allow_other_workers=False)
+            for task, home in zip(tasks, homes, strict=True)
         ]
-    distributed.wait(futures)
+    else:  # made from data on the workers, next to which the scheduler computes them
+        futures = client.compute(tasks)
+    wait_while_alive(client, futures, homes)
     for future in futures:
-        if future.status == "error":
-            future.result()  # raises it
+        if future.status != "finished":
+            future.result()  # raises its error
     holders = client.who_has(futures)
     found: dict[str, list[Any]] = {}
     for future in futures:
+        if not holders[future.key]:
+            raise WorkerError("a worker with a partition has left, so the training was ended")
         found.setdefault(min(holders[future.key]), []).append(future)
     return Placed(list(found), list(found.values()))
 
 
-def _partitions(name: str, collection: Any) -> list[Any]:
+def _homes(client: Any, X: Any, distributed: Any, count: int) -> list[str]:
+    """Return the worker for each partition; none if only what it is made from is on workers."""
+    kept = distributed.futures_of(X)
+    if kept:
+        wait_while_alive(client, kept, [])
+        # The keys of a collection of tables may have another name than those of its futures.
+        known = client.who_has(kept)
+        holders = {key[1]: found for key, found in known.items() if isinstance(key, tuple)}
+        of_each = [holders.get(number) for number in range(count)]
+        return [min(one) for one in of_each if one] if len(kept) == count and all(of_each) else []
+    workers = sorted(client.nthreads())
+    if not workers:
+        raise WorkerError("the cluster has no workers")
+    blocks = np.array_split(np.arange(count), min(len(workers), count))
+    return [workers[rank] for rank, block in enumerate(blocks) for _ in block]
+
+
+def check_rows(number: int, parts: Mapping[str, Any]) -> None:
+    """Check that the parts of one partition have as many rows as its X.
+
+    Parameters
+    ----------
+    number : int
+        Of the partition.
+    parts : mapping of str to array
+        X is the first one.
+    """
+    rows = len(parts["X"])
+    for name, part in parts.items():
+        if len(part) != rows:
+            raise ValueError(f"partition {number} has {rows} rows in X and {len(part)} in {name}")
+
+
+def partitions(name: str, collection: Any) -> list[Any]:
     """Return the partitions of a collection, divided along its rows only."""
     if not hasattr(collection, "to_delayed"):
         raise TypeError(
@@ -87,16 +127,3 @@ def _partitions(name: str, collection: Any) -> list[Any]:
         collection = collection.rechunk(dict.fromkeys(columns, -1))
     delayed = collection.to_delayed()
     return list(delayed.ravel()) if isinstance(delayed, np.ndarray) else list(delayed)
-
-
-def _pair(number: int, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the arrays of one partition, which runs on its worker."""
-    pair = np.asarray(x), np.asarray(y)
-    if len(pair[0]) != len(pair[1]):
-        raise ValueError(f"partition {number} has {len(pair[0])} rows in X and {len(pair[1])} in y")
-    for name, array in zip("Xy", pair, strict=True):
-        if array.dtype.kind not in "fiub":
-            raise TypeError(
-                f"partition {number} of {name} has dtype {array.dtype}, expected numbers"
-            )
-    return pair

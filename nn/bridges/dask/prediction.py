@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from tinygrad_edu import no_grad
 
 from ...module import Module
 
-__all__ = ["predict"]
+__all__ = ["map_rows", "predict"]
 
 
 def predict(network: Module, X: Any) -> Any:
@@ -46,16 +47,33 @@ def predict(network: Module, X: Any) -> Any:
             return np.array(fixed(np.asarray(rows)).data)
 
     array = X if hasattr(X, "chunks") else X.to_dask_array()
-    if any(n > 1 for n in array.numblocks[1:]):
-        array = array.rechunk(dict.fromkeys(range(1, array.ndim), -1))
-    example = outputs(np.zeros((1, *array.shape[1:]), array.dtype))
+    return map_rows(outputs, array, outputs(np.zeros((1, *array.shape[1:]), array.dtype)))
+
+
+def map_rows(function: Callable[[Any], NDArray[Any]], X: Any, example: NDArray[Any]) -> Any:
+    """Return the results of a function for each partition, as a Dask array that is not computed.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the rows of a partition, and returns as many rows.
+    X : dask array or dataframe
+        A dataframe has partitions of pandas, and then the result has unknown numbers of rows.
+    example : ndarray
+        What `function` returns for one row.
+    """
+    nothing = np.empty((0, *example.shape[1:]), example.dtype)
+    if not hasattr(X, "chunks"):
+        return X.map_partitions(function, meta=nothing)
+    if any(n > 1 for n in X.numblocks[1:]):
+        X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     sizes = tuple((size,) for size in example.shape[1:])
-    axes = range(1, array.ndim)
-    return array.map_blocks(
-        outputs,
+    axes = range(1, X.ndim)
+    return X.map_blocks(
+        function,
         dtype=example.dtype,
-        chunks=(array.chunks[0], *sizes),
+        chunks=(X.chunks[0], *sizes),
         drop_axis=list(axes)[len(sizes) :],
-        new_axis=list(range(array.ndim, example.ndim)) or None,
-        meta=np.empty((0,) * example.ndim, example.dtype),
+        new_axis=list(range(X.ndim, example.ndim)) or None,
+        meta=nothing,
     )

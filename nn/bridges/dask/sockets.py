@@ -42,8 +42,8 @@ def listen(host: str) -> socket.socket:
 class Sockets:
     """The `Collective` of processes that are connected to rank 0.
 
-    If a rank closes its connections or its process ends, the calls of all others raise a
-    `RankError`. Use it in a ``with`` block.
+    If a rank closes its connections, its process ends, or it sends nothing for too long, the calls
+    of all others raise a `RankError`. Use it in a ``with`` block.
 
     Parameters
     ----------
@@ -55,6 +55,9 @@ class Sockets:
         That of `listen`; of rank 0 only.
     address : tuple of str and int, optional
         Where rank 0 listens; for the other ranks.
+    timeout : float
+        How many seconds rank 0 waits for a message; the others wait half as long again, so that
+        rank 0 can name the rank that hangs.
 
     Raises
     ------
@@ -86,8 +89,10 @@ class Sockets:
         *,
         server: socket.socket | None = None,
         address: tuple[str, int] | None = None,
+        timeout: float = 300.0,
     ) -> None:
         self.rank, self.size = rank, size
+        self._timeout = timeout * 1.5 if rank else timeout
         self._peers: dict[int, socket.socket] = {}
         try:
             if server is not None:
@@ -118,7 +123,7 @@ class Sockets:
         except OSError:
             peer.close()
             return
-        peer.settimeout(None)
+        peer.settimeout(self._timeout)
         self._peers[rank] = peer
 
     def _join(self, address: tuple[str, int], key: bytes) -> None:
@@ -132,7 +137,7 @@ class Sockets:
         answer = bytes(_received(peer, bytearray(32)))
         if not hmac.compare_digest(answer, _answer(key, question, 0)):
             raise RankError(f"{address[0]}:{address[1]} does not know the key of this group")
-        peer.settimeout(None)
+        peer.settimeout(self._timeout)
 
     # The protocol ----------------------------------------------------------------------------
 
@@ -190,7 +195,7 @@ class Sockets:
             self._peers[rank].sendall(_LENGTH.pack(len(data)))
             self._peers[rank].sendall(data)
         except OSError as error:
-            raise self._left(rank) from error
+            raise self._left(rank, error) from error
 
     def _receive(self, rank: int) -> Any:
         return self._receive_into(rank, None)
@@ -207,9 +212,14 @@ class Sockets:
                 )
             return _received(self._peers[rank], view)
         except OSError as error:
-            raise self._left(rank) from error
+            raise self._left(rank, error) from error
 
-    def _left(self, rank: int) -> RankError:
+    def _left(self, rank: int, error: OSError) -> RankError:
+        if isinstance(error, TimeoutError):
+            return RankError(
+                f"rank {rank} of {self.size} hangs: no message for {self._timeout:g} seconds; pass "
+                "a larger timeout= if a step takes longer"
+            )
         return RankError(f"rank {rank} of {self.size} has left the group, or its process has ended")
 
     # The end ---------------------------------------------------------------------------------

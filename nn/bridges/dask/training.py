@@ -7,10 +7,8 @@ their gradients. Dask moves data and starts the ranks; it is not asked during th
 from __future__ import annotations
 
 import copy
-import secrets
-import socket
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,22 +16,15 @@ from numpy.typing import NDArray
 
 from tinygrad_edu import Tensor
 
-from ...checks import check_count
-from ...distributed import Alone, Collective, ParallelStep, RankError, average_buffers, check_state
+from ...checks import check_count, check_number
+from ...distributed import Collective, ParallelStep, average_buffers, check_state
 from ...module import Module
 from ...optim import Optimizer
-from ...packages import require
-from .placement import place
-from .sockets import Sockets, listen
+from .cluster import run_ranks
+from .placement import check_rows, place
+from .watching import client_of
 
-__all__ = ["Fitted", "WorkerError", "fit", "rows_of_steps"]
-
-_POLL = 0.5  # seconds between two looks at which workers are alive
-_PATIENCE = 3.0  # seconds to wait for the error that made the other ranks fail
-
-
-class WorkerError(RuntimeError):
-    """A worker of the cluster failed or left during a training; the network is unchanged."""
+__all__ = ["Fitted", "fit", "rows_of_steps"]
 
 
 class Fitted(NamedTuple):
@@ -65,6 +56,7 @@ def fit(
     batch_size: int = 256,
     seed: int = 0,
     client: Any = None,
+    timeout: float = 300.0,
 ) -> Fitted:
     """Train a network on data in partitions, on the workers that hold them.
 
@@ -93,6 +85,9 @@ def fit(
         Of the order of the rows.
     client : distributed.Client, optional
         The cluster; by default the current client.
+    timeout : float
+        How many seconds a worker waits for another one in a step before the training ends; the
+        others wait for rank 0 half as long again. It must exceed the time of one step.
 
     Returns
     -------
@@ -104,7 +99,7 @@ def fit(
     TypeError, ValueError
         For wrong arguments, and data that are not numbers or do not fit together.
     WorkerError
-        If a worker fails or leaves during the training.
+        If a worker fails, leaves or hangs during the training.
 
     Notes
     -----
@@ -121,7 +116,7 @@ def fit(
     >>> X, y = (dask.array.from_array(a, chunks=20) for a in (x, (x[:, 0] > 0).astype(int)))
     >>> network = MLP([2, 8, 2], seed=0)
     >>> options = {"processes": False, "n_workers": 2, "threads_per_worker": 1}
-    >>> with Client(**options, dashboard_address=None) as client:
+    >>> with Client(**options, dashboard_address=":0") as client:
     ...     found = fit(
     ...         network, X, y, loss=CrossEntropyLoss(), client=client, batch_size=20,
     ...         optimizer=lambda parameters: SGD(parameters, lr=0.5),
@@ -129,27 +124,12 @@ def fit(
     >>> found.rows, found.losses[-1] < found.losses[0]
     ([40, 20], True)
     """
-    distributed = require("distributed", "to train on a Dask cluster")
     _check(network, loss, optimizer, epochs, batch_size)
-    client = distributed.get_client() if client is None else client
-    placed = place(client, X, y)
-    size, key = len(placed.workers), secrets.token_bytes(32)
-    address = None
-    if size > 1:
-        asked = client.submit(_listen, key, workers=placed.workers[:1], pure=False)
-        address = _results(client, [asked], placed.workers[:1])[0]
+    check_number("timeout", timeout, above=0.0)
+    client = client_of(client)
+    placed = place(client, _pair, {"X": X, "y": y})
     plan = _Plan(network, loss, optimizer, epochs, batch_size, seed)
-    futures = [
-        client.submit(
-            _train, plan, rank, size, key, address, parts,
-            workers=[worker], allow_other_workers=False, pure=False,
-        )
-        for rank, (worker, parts) in enumerate(zip(placed.workers, placed.futures, strict=True))
-    ]  # fmt: skip
-    try:
-        results = _results(client, futures, placed.workers)
-    finally:
-        client.cancel(futures)
+    results = run_ranks(client, placed, partial(_trained, plan), timeout)
     state, losses, rows = results[0]
     network.load_state_dict(state)
     return Fitted(losses, placed.workers, rows)
@@ -174,31 +154,6 @@ def _check(network: Any, loss: Any, optimizer: Any, epochs: Any, batch_size: Any
     check_count("batch_size", batch_size)
 
 
-def _results(client: Any, futures: Sequence[Any], workers: Sequence[str]) -> list[Any]:
-    """Wait for the ranks, and return their results; fail as soon as one does.
-
-    A task on a worker that has left would wait for it forever.
-    """
-    while not all(future.done() for future in futures):
-        if any(future.status in ("error", "cancelled", "lost") for future in futures):
-            break
-        gone = sorted(set(workers) - set(client.nthreads()))
-        if gone:
-            raise WorkerError(f"worker {', '.join(gone)} has left, so the training was ended")
-        time.sleep(min(_POLL, 0.02 if len(futures) == 1 else _POLL))
-    until = time.monotonic() + _PATIENCE
-    failed = [future for future in futures if future.status == "error"]
-    while failed and not all(future.done() for future in futures) and time.monotonic() < until:
-        time.sleep(0.05)
-    failed = [future for future in futures if future.status in ("error", "cancelled", "lost")]
-    errors = [f.exception() if f.status == "error" else WorkerError(f.status) for f in failed]
-    if errors:  # those of ranks that only noticed that another one had left come last
-        error = min(errors, key=lambda error: isinstance(error, RankError))
-        worker = workers[futures.index(failed[errors.index(error)])]
-        raise WorkerError(f"worker {worker}: {type(error).__name__}: {error}") from error
-    return [future.result() for future in futures]
-
-
 # On the workers ---------------------------------------------------------------------------------
 
 
@@ -213,31 +168,16 @@ class _Plan(NamedTuple):
     seed: int
 
 
-_LISTENING: dict[bytes, socket.socket] = {}
-
-
-def _listen(key: bytes) -> tuple[str, int]:
-    """Listen on the worker of rank 0; return the address."""
-    from distributed import get_worker
-
-    address = get_worker().address
-    host = (
-        "127.0.0.1" if address.startswith("inproc") else address.split("//")[1].rpartition(":")[0]
-    )
-    _LISTENING[key] = server = listen(host.strip("[]"))
-    name, port = server.getsockname()[:2]
-    return name, port
-
-
-def _train(
-    plan: _Plan, rank: int, size: int, key: bytes, address: Any, parts: list[Any]
-) -> tuple[Any, list[float], list[int]]:
-    """Train on one worker; return the state, the losses, and the rows of all ranks."""
-    if size == 1:
-        return _trained(plan, Alone(), parts)
-    server = _LISTENING.pop(key) if rank == 0 else None
-    with Sockets(rank, size, key, server=server, address=address) as group:
-        return _trained(plan, group, parts)
+def _pair(number: int, x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the arrays of one partition, which runs on its worker."""
+    pair = np.asarray(x), np.asarray(y)
+    check_rows(number, {"X": pair[0], "y": pair[1]})
+    for name, array in zip("Xy", pair, strict=True):
+        if array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"partition {number} of {name} has dtype {array.dtype}, expected numbers"
+            )
+    return pair
 
 
 def _trained(
