@@ -142,3 +142,12 @@ def test_a_row_that_fails_is_a_refusal_by_name(tmp_path, monkeypatch):
     monkeypatch.setitem(ROWS, ("primitive", "tanh"), Row(fails))
     with pytest.raises(ExportError, match=r"module .*tanh with these arguments.*no such argument"):
         export(Own(lambda net, x: x.tanh()), drawn(4, 6), tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("name", ["expm1", "log1p", "erf"])
+def test_tiny_numbers_keep_their_digits(name, tmp_path):
+    network = Own(lambda net, x: getattr(tg, name)(x)).astype(float)
+    done = export(network, drawn(4, 6, dtype=float), tmp_path / "m.onnx")
+    x = drawn(4, 6, dtype=float) * 1e-9
+    (found,) = runner(done.path.read_bytes())[1]({"input_0": x})
+    np.testing.assert_allclose(found, getattr(tg, name)(x), rtol=1e-13)
