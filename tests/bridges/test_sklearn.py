@@ -360,6 +360,8 @@ def test_an_interrupted_epoch_leaves_whole_parameters():
     with pytest.warns(UserWarning, match="interrupted"):
         model.partial_fit(X, y)
     parameters = model.network_.parameters()
+    values = np.concatenate([p.data.ravel() for p in sorted(parameters, key=lambda p: p.ndim < 2)])
+    assert values.tobytes() == model._trainer.flat.vector.data.tobytes()
     assert all(p._data.base is None and p.grad is None for p in parameters)
     assert not np.array_equal(weights_of(model), before)
 
@@ -376,3 +378,14 @@ def test_fits_in_threads_are_those_one_after_another():
         )
     assert found[0][0] == found[1][0]
     assert found[0][1].tobytes() == found[1][1].tobytes()
+
+
+def test_a_parameter_that_is_frozen_between_calls_keeps_its_values():
+    X, y = data()
+    model = MLPClassifier(random_state=0, batch_size=20).partial_fit(X, y, classes=[0, 1, 2])
+    frozen = model.network_.parameters()[0]
+    frozen.requires_grad = False
+    before, whole = frozen.numpy().tobytes(), weights_of(model)
+    model.partial_fit(X, y)
+    assert frozen.numpy().tobytes() == before
+    assert (weights_of(model)[frozen.size :] != whole[frozen.size :]).mean() > 0.9

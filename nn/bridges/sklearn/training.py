@@ -215,7 +215,7 @@ class Trainer:
         Parameters
         ----------
         x : ndarray or sparse matrix, shape (N, features)
-            The inputs; rows of a sparse matrix become dense batch by batch.
+            The inputs; rows of a sparse matrix become dense some batches at a time.
         y : ndarray
             The targets, a row for each input.
         weights : ndarray, shape (N,), or None

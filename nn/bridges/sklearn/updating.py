@@ -78,7 +78,7 @@ class Flat:
     Parameters
     ----------
     parameters : sequence of Tensor
-        Of one dtype; each has a gradient in every step.
+        Of one dtype. Those that are frozen keep their values.
 
     Attributes
     ----------
@@ -106,11 +106,14 @@ class Flat:
         values, now = self.vector._data, self.vector._version
         for p, start, end in self._parts:
             part = values[start:end]
+            if not p._requires_grad:  # frozen between two calls of partial_fit
+                part[...] = p._data.reshape(-1)
             p._data = part if p.ndim == 1 else part.reshape(p.shape)
             p._version = now  # graphs that used the old values notice the change
 
     def release(self) -> None:
         """Give each parameter an array of its own."""
+        self.spread()  # an interruption may have left some of them views of the values before
         for p in self._ordered:
             p._data, p._grad = p._data.copy(), None
 
@@ -124,7 +127,7 @@ class Flat:
         """
         found: list[Any] = []
         for p in self._ordered:
-            found.append(p._grad.reshape(-1))  # type: ignore[union-attr]
+            found.append(np.zeros(p.size, p.dtype) if p._grad is None else p._grad.reshape(-1))
             p._grad = None
         gradient = self.vector._grad = np.concatenate(found)
         if decay is None:
