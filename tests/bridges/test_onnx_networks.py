@@ -147,7 +147,15 @@ def test_a_row_that_fails_is_a_refusal_by_name(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["expm1", "log1p", "erf"])
 def test_tiny_numbers_keep_their_digits(name, tmp_path):
     network = Own(lambda net, x: getattr(tg, name)(x)).astype(float)
-    done = export(network, drawn(4, 6, dtype=float), tmp_path / "m.onnx")
+    done = export(network, np.abs(drawn(4, 6, dtype=float)), tmp_path / "m.onnx")
     x = drawn(4, 6, dtype=float) * 1e-9
     (found,) = runner(done.path.read_bytes())[1]({"input_0": x})
     np.testing.assert_allclose(found, getattr(tg, name)(x), rtol=1e-13)
+
+
+def test_large_numbers_do_not_overflow(tmp_path):
+    network = Own(lambda net, x: tg.logsumexp(x, axis=1)).astype(float)
+    done = export(network, drawn(4, 6, dtype=float), tmp_path / "m.onnx")
+    x = drawn(4, 6, dtype=float) * 1e5
+    (found,) = runner(done.path.read_bytes())[1]({"input_0": x})
+    np.testing.assert_allclose(found, tg.logsumexp(x, axis=1), rtol=1e-13)
