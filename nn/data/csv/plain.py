@@ -22,9 +22,9 @@ AFTER_CLOSING = np.frombuffer(b",\n", np.uint8)
 BLANKS = np.frombuffer(b" \t", np.uint8)
 
 # Cells in quotes with the blanks before them; what looks like a cell in them is not one.
-_each_quoted = re.compile(rb'(?:\A|(?<=[,\n]))[ \t]*("[^"]*+(?:""[^"]*+){0,65536}+"(?!"))').sub
+_each_quoted = re.compile(rb'(?:\A|(?<=[,\n]))[ \t]*("[^"]*+(?>(?:""[^"]*+){0,65536})"(?!"))').sub
 # A cell in quotes, or a quote elsewhere, which has no meaning.
-_each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?:""[^"]*+){0,65536}+"(?!"))|"').sub
+_each_quote = re.compile(rb'((?:\A|(?<=[,\n]))"[^"]*+(?>(?:""[^"]*+){0,65536})"(?!"))|"').sub
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,13 +20,15 @@ BLOCK_BYTES = 1 << 18
 # A cell is quoted if its first character after blanks is a quote. In quotes, commas and line ends
 # are text, and a doubled quote is one quote. A quote later in a cell is an ordinary character. The
 # repeat counts limit the memory of a match. A cell with more quotes counts as never closed.
-_IN_QUOTES = rb'[ \t]*+"[^"]*+(?:""[^"]*+){0,65536}+"(?!")'
+# A group that repeats is atomic and not possessive: in Python 3.11.2, a possessive one that fails
+# leaves the position where it failed, and a quote that is never closed would match.
+_IN_QUOTES = rb'[ \t]*+"[^"]*+(?>(?:""[^"]*+){0,65536})"(?!")'
 _CELL = rb'(?:%b|(?![ \t]*+"))[^,\r\n]*+' % _IN_QUOTES
-_SOME_CELLS = rb"(?:%b,){0,4096}+" % _CELL
+_SOME_CELLS = rb"(?>(?:%b,){0,4096})" % _CELL
 
 _cell_at = re.compile(_CELL).match
 _some_cells_at = re.compile(_SOME_CELLS).match
-_some_records_at = re.compile(rb"(?:%b%b(?:\r\n?|\n)){0,1024}+" % (_SOME_CELLS, _CELL)).match
+_some_records_at = re.compile(rb"(?>(?:%b%b(?:\r\n?|\n)){0,1024})" % (_SOME_CELLS, _CELL)).match
 _many_cells_at = re.compile(rb"(?:%b,){4096}" % _CELL).match
 _drop_quoted = re.compile(rb"(?:\A|(?<=,))%b" % _IN_QUOTES).sub
 _in_quotes = re.compile(_IN_QUOTES).match

@@ -19,7 +19,7 @@ MOST_RECORDS = 20
 # Excel writes the separator in a line of its own, which is not part of the table.
 EXCEL_LINE = re.compile(rb'sep=([^\w"\r\n])(?:\r\n?|\n|\Z)', re.IGNORECASE)
 
-_quoted = re.compile(rb'(?:\A|(?<=[,;\t|\r\n ]))"[^"]*(?:""[^"]*)*+"')
+_quoted = re.compile(rb'(?:\A|(?<=[,;\t|\r\n ]))"[^"]*(?>(?:""[^"]*)*)"')
 _DECIMAL = rb'(?:^|(?<=[%b]))[ \t]*"?([+-]?[0-9]*%b[0-9]+)(?:[eE][+-]?[0-9]+)?"?[ \t]*(?=[%b]|$)'
 _is_grouped = re.compile(rb"[+-]?[1-9][0-9]{0,2},[0-9]{3}").fullmatch
 
