@@ -183,13 +183,24 @@ def test_wrong_data_are_refused_and_leave_no_older_model(client):
         ((parted(X[:0], [0]), parted(LABELS[:0], [0])), ValueError, ["no rows"]),
         ((parted(X), parted(LABELS), parted(-WEIGHTS)), ValueError, ["partition 0", "egative"]),
         ((parted(X), parted(LABELS), parted(0 * WEIGHTS)), ValueError, ["weights are zero"]),
-        ((parted(X * 1e200), parted(LABELS)), ValueError, ["diverged"]),
     ]
     for arguments, kind, words in cases:
         model.fit(parted(X), parted(LABELS))
         refused(lambda arguments=arguments: model.fit(*arguments), kind, words)
         with pytest.raises(NotFittedError):
             model.predict(X)
+
+
+def test_a_training_that_diverges_raises_the_error_of_the_local_estimator(client):
+    options = {**SETTINGS, "solver": "sgd", "learning_rate_init": 1e200}
+    with pytest.raises(ValueError, match="diverged") as expected:
+        MLPClassifier(**options).fit(X, LABELS)
+    model = DaskMLPClassifier(client=client, **options)
+    with pytest.raises(ValueError, match="diverged") as found:
+        model.fit(parted(X), parted(LABELS))
+    assert str(found.value) == str(expected.value)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
 
 
 def test_warnings_of_the_workers_reach_the_user(client):

@@ -96,7 +96,9 @@ def check_partition(
         )
         if weights:
             values = np.asarray(weights[0])
-            weights = (_check_sample_weight(values, x, ensure_non_negative=True),)
+            if values.any():  # a partition may have zeros alone, which scikit-learn refuses
+                values = _check_sample_weight(values, x, ensure_non_negative=True)
+            weights = (values.astype(np.float64),)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         examples, counts = _examples(probe, y)
     except (TypeError, ValueError) as error:
