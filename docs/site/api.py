@@ -31,7 +31,8 @@ FOLDER = "reference/api"
 LISTED = {
     "tensor": """
         Tensor = tinygrad_edu.tensor
-        Creating tensors = tinygrad_edu.creation tinygrad_edu.spacing tinygrad_edu.joiners tinygrad_edu.dlpack
+        Creating tensors = tinygrad_edu.creation tinygrad_edu.spacing tinygrad_edu.joiners
+          tinygrad_edu.dlpack
         Recording and memory = tinygrad_edu.scope tinygrad_edu.memory
         Errors and warnings = tinygrad_edu.errors
     """,
