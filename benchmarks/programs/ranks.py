@@ -15,7 +15,7 @@ import numpy as np
 from nn import MLP, SGD, softmax_cross_entropy
 from nn.bridges.mpi import connect
 from nn.distributed import ParallelStep
-from tinygrad_edu import Tensor, capture
+from tinygrad_edu import Tensor, capture, keep_memory
 
 SIZES, ROWS = [784, 1024, 1024, 10], 256
 MESSAGES = [2, 256, 2**12, 2**16, 2**20, 2**22]  # numbers of float32
@@ -25,6 +25,7 @@ WORK = time.thread_time  # without the time in which another program has the cor
 
 def main(steps):
     """Measure steps, then sums alone."""
+    keep_memory()  # as `fit` does
     with connect() as group:
         if hasattr(os, "sched_setaffinity"):
             cores = sorted(os.sched_getaffinity(0))
