@@ -1,1 +1,1 @@
-"""Bridges to other libraries, one file each; none is imported before it is used."""
+"""Bridges to other libraries, a file or a folder each; none is imported before it is used."""
