@@ -24,7 +24,7 @@ PIP = re.compile(r"""\bpip install((?: +(?:'[^']*'|"[^"]*"|[\w.\[\]~=<>-]+))+)""
 MAKE = re.compile(
     r"(?:`make ([a-z][\w-]*)|^(?:#   )?make ([a-z][\w-]*)(?= *$|  | +#| [A-Z]+=))", re.M
 )
-PROGRAM = re.compile(r"(?:`|^ *|\$ )tinygrad-edu ([a-z][\w-]*)", re.M)
+PROGRAM = re.compile(r"(?:`|^ *|\$ )tinygrad-edu ([a-z][\w-]+)", re.M)
 MODULE = re.compile(r"\bpython3? -m ([\w.]+\w)")
 
 pytestmark = pytest.mark.skipif(
@@ -77,21 +77,27 @@ def read_texts():
             yield book, "".join(cell["source"])
     for folder in CODE:
         for file in sorted((ROOT / folder).rglob("*.py")):
-            if file.name != HERE:
+            if file.name not in (HERE, "test_stale_names.py"):  # they have wrong ones
                 for text in strings(file.read_text("utf-8")):
                     yield file, text.replace("\\", "")  # patterns in tests escape their brackets
 
 
-def wrong_requirement(words):
-    """Say what is wrong with the arguments of `pip install`, or return None."""
+def wrong_requirement(words, is_installed=False):
+    """Say what is wrong with the arguments of `pip install`, or return None.
+
+    Where the project is installed, pip adds an extra to it without looking for it elsewhere.
+    """
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "--group" and following not in project()["dependency-groups"]:
             return f"pyproject.toml has no group {following!r}"
         name, _, extras = word.rstrip("].,").partition("[")
-        if re.sub(r"[-_.]", "", name.lower()) == "tinygradedu":
+        is_own = re.sub(r"[-_.]", "", name.lower()) == "tinygradedu"
+        if is_own and not (is_installed and extras):
             return "the project is on no registry; write '.'"
         for extra in filter(None, extras.split(",")):
-            if word[0] == "." and extra not in project()["project"]["optional-dependencies"]:
+            if (is_own or word[0] == ".") and extra not in project()["project"][
+                "optional-dependencies"
+            ]:
                 return f"pyproject.toml has no extra {extra!r}"
     return None
 
@@ -104,11 +110,11 @@ def is_module(name):
         return False
 
 
-def problems(text):
+def problems(text, is_installed=False):
     """Yield the commands in a text that name something that does not exist, with the reason."""
     for found in PIP.finditer(text):
         words = [word.strip("'\"") for word in re.findall(r"'[^']*'|\"[^\"]*\"|\S+", found[1])]
-        if reason := wrong_requirement(words):
+        if reason := wrong_requirement(words, is_installed):
             yield found[0], reason
     for found in MAKE.finditer(text):
         if (found[1] or found[2]) not in targets():
@@ -125,7 +131,7 @@ def test_commands_name_what_exists():
     wrong = [
         f"{file.relative_to(ROOT)}: `{command.strip()}`: {reason}"
         for file, text in texts()
-        for command, reason in problems(text)
+        for command, reason in problems(text, file.suffix == ".py")
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -167,6 +173,13 @@ def test_wrong_commands_are_noticed(text):
 )
 def test_right_commands_pass(text):
     assert list(problems(text)) == []
+
+
+def test_an_installed_project_gets_its_extras_by_name():
+    text = 'pip install "tinygrad_edu[{}]"'
+    assert list(problems(text.format("onnx"), is_installed=True)) == []
+    for extra in ("all", ""):
+        assert len(list(problems(text.format(extra), is_installed=True))) == 1
 
 
 def test_pieces_of_a_text_are_joined():

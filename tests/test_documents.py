@@ -173,7 +173,7 @@ def test_shell_commands_run(tmp_path, monkeypatch):
     page = (DOCS / "howto" / "command-line.md").read_text("utf-8")
     (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.S | re.M)
     commands = block.replace("\\\n", " ").splitlines()
-    assert len(commands) == 12
+    assert len(commands) == 13
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_backprop.py").write_text(
         "import numpy as np\n\nW = np.ones(3)\n\n\ndef loss(W):\n    return (W**2).sum()\n\n\n"

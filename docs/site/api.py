@@ -217,7 +217,10 @@ def public_names() -> Iterator[tuple[str, Any]]:
     known = {id(getattr(nn, name)) for name in nn.__all__}
     for module in own_modules():
         for name in names_of(module):
-            thing = getattr(module, name)
+            try:
+                thing = getattr(module, name)
+            except ModuleNotFoundError:  # a name that needs an extra which is not installed
+                continue
             if id(thing) not in known and not isinstance(thing, ModuleType):
                 yield f"{module.__name__}.{name}", thing
 

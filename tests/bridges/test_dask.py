@@ -132,7 +132,8 @@ def test_tables_and_data_on_the_workers_are_used_as_they_are(threads):
     assert sum(found.rows) == N
     assert len(found.workers) == 2
     second = found.workers[1]
-    kept = threads.persist(list(collections()), workers=[second], allow_other_workers=False)
+    own = [one + 0 for one in collections()]  # no earlier test left them on another worker
+    kept = threads.persist(own, workers=[second], allow_other_workers=False)
     wait(kept)
     found = fit(network(), *kept, **options)
     assert found.workers == [second]

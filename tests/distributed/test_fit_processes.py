@@ -18,6 +18,8 @@ from nn.files import read_network
 
 from .launching import ROOT, find_mpiexec, launch
 
+pytest.importorskip("mpi4py")
+
 SETTINGS = [
     *("--structure", "4,8,3", "--dtype", "float64", "--learning-rate", "0.1", "--batch-size", "16"),
     *("--figures", "none", "--dropout", "0.1", "--optimizer", "adam", "--validation", "0.2"),

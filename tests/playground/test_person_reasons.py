@@ -144,6 +144,7 @@ def test_a_card_asks_for_no_next_step_while_training(enter):
     page.on("request", lambda request: asked.append('"do":"next"' in (request.post_data or "")))
     page.get_by_label("Speed").select_option("1 step a frame")
     page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".place", has_text=re.compile("Step [1-9]")).wait_for()  # it trains, and shows it
     page.locator(".unit").nth(4).click()
     page.locator(".peek dd", has_text="when paused").wait_for()
     page.wait_for_timeout(600)

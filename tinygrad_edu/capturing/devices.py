@@ -34,7 +34,7 @@ class Device:
 DEVICES = {
     "cupy": Device(
         "cupy",
-        'pip install "tinygrad_edu[cupy]" for CUDA 12, or cupy-cuda13x for CUDA 13',
+        "python -m pip install cupy-cuda12x for CUDA 12, or cupy-cuda13x for CUDA 13",
         "an NVIDIA GPU and its driver",
     )
 }

@@ -147,7 +147,13 @@ def encoded(
     output_names: Sequence[str] | None,
     metadata: Mapping[str, str],
 ) -> tuple[bytes, Exported]:
-    """Return the model as bytes, checked, and what it holds; for the arguments see `export`."""
+    """Return the model as bytes, checked, and what it holds.
+
+    Parameters
+    ----------
+    network, example, path, batch_axis, input_names, output_names, metadata
+        As for `export`.
+    """
     onnx: Any = require("onnx", "to write ONNX models")
     if not isinstance(network, Module):
         raise TypeError(f"export takes a Module, got a {type(network).__name__}")
@@ -158,16 +164,13 @@ def encoded(
     generator = np.random.default_rng(0)
     is_fixed = all(axis is None for axis in axes)
     batches = BATCHES[:1] if is_fixed else BATCHES
-    examples = [
-        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)]
-        for n in batches
-    ]
+    examples = _drawn(arrays, axes, batches, generator)
     paths = {id(module): where for where, module in network.named_modules()}
     traces = [trace(network, given, paths) for given in examples]
     graph = Graph()
-    for name, axis in zip(names, axes, strict=True):
-        if axis is not None and graph.batch is None:
-            graph.batch = (name, axis)
+    graph.batch = next(
+        ((name, axis) for name, axis in zip(names, axes, strict=True) if axis is not None), None
+    )
     inputs = [
         Value(graph, tuple(_input_shape(a, axis)), a.dtype, name)
         for a, axis, name in zip(arrays, axes, names, strict=True)
@@ -179,10 +182,7 @@ def encoded(
     model = _model(onnx, graph, inputs, outputs, labels, metadata)
     data = model.SerializeToString()
     sizes = (1,) if is_fixed else _sizes(arrays, axes, traces)
-    others = [
-        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)] for n in sizes
-    ]
-    cases = _cases(network, others)
+    cases = _cases(network, _drawn(arrays, axes, sizes, generator))
     checked_by, difference = compare(data, names, cases, _is_single(onnx, model))
     return data, Exported(
         Path(path),
@@ -193,6 +193,16 @@ def encoded(
         difference,
         () if is_fixed else sizes,
     )
+
+
+def _drawn(
+    arrays: Sequence[Any], axes: Sequence[int | None], batches: Sequence[int], generator: Any
+) -> list[list[Any]]:
+    """Return inputs like the example, one list for each batch size."""
+    return [
+        [varied(a, axis, n, generator) for a, axis in zip(arrays, axes, strict=True)]
+        for n in batches
+    ]
 
 
 def _as_array(x: Any) -> Any:

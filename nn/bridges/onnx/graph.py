@@ -184,7 +184,17 @@ class Graph:
         return str(self.add("Expand", name, self.sizes(shape)))
 
     def slice(self, name: str, starts: Any, ends: Any, axes: Any, steps: Any = None) -> str:
-        """Take a part along some axes; starts and ends may depend on the batch."""
+        """Take a part along some axes.
+
+        Parameters
+        ----------
+        name : str
+            The value.
+        starts, ends : sequence of (int or Size)
+            They may depend on the batch.
+        axes, steps : sequence of int
+            By default every element is taken.
+        """
         inputs = [self.sizes(starts), self.sizes(ends), self.whole(*axes)]
         if steps is not None:
             inputs.append(self.whole(*steps))
@@ -210,7 +220,18 @@ class Graph:
         return str(self.add("Pad", name, widths, self.constant(np.zeros((), dtype))))
 
     def reduce(self, kind: str, name: str, axes: Sequence[int], keepdims: bool) -> str:
-        """Reduce axes; without axes the value is unchanged."""
+        """Reduce axes; without axes the value is unchanged.
+
+        Parameters
+        ----------
+        kind : str
+            The operation of ONNX, such as ``"ReduceSum"``.
+        name : str
+            The value.
+        axes : sequence of int
+        keepdims : bool
+            Whether the axes stay, with size 1.
+        """
         if not axes:
             return name
         if kind == "ReduceSum":

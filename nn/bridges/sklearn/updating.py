@@ -26,6 +26,17 @@ class AdamOfPaper(Optimizer):
 
     The rate has both corrections, so `epsilon` is that of scikit-learn, not that of `nn.Adam`.
     Source: Kingma and Ba, "Adam" (2015).
+
+    Parameters
+    ----------
+    params : iterable of Tensor
+        What it updates.
+    lr : float
+        The rate, with both corrections.
+    beta_1, beta_2 : float
+        Decay of the two averages.
+    epsilon : float
+        Added to the root of the second average.
     """
 
     leaves_arrays_alone = True
@@ -43,6 +54,17 @@ class AdamOfPaper(Optimizer):
         beta_2: float,
         epsilon: float,
     ) -> Any:
+        """Return the new values of one parameter.
+
+        Parameters
+        ----------
+        p, g : ndarray
+            Its values and its gradient.
+        state : mapping
+            The averages `m` and `v`.
+        lr, beta_1, beta_2, epsilon
+            As for the class.
+        """
         m = state["m"] = beta_1 * state.get("m", 0.0) + (1 - beta_1) * g
         v = state["v"] = beta_2 * state.get("v", 0.0) + (1 - beta_2) * (g * g)
         return p - lr * m / (np.sqrt(v) + epsilon)
@@ -53,6 +75,15 @@ class MomentumOfSteps(Optimizer):
 
     With `nesterov`, ``p + momentum * v - lr * g``. Where the learning rate changes, this is not
     `nn.SGD`, whose velocity is a gradient. Source: Sutskever et al. (2013), equations 3 and 4.
+
+    Parameters
+    ----------
+    params : iterable of Tensor
+        What it updates.
+    lr, momentum : float
+        The rate, and the part of the velocity that stays.
+    nesterov : bool
+        Whether the step looks ahead.
     """
 
     leaves_arrays_alone = True
@@ -63,6 +94,17 @@ class MomentumOfSteps(Optimizer):
     def update(
         self, p: Array, g: Array, state: Any, lr: Any, momentum: float, nesterov: bool
     ) -> Any:
+        """Return the new values of one parameter.
+
+        Parameters
+        ----------
+        p, g : ndarray
+            Its values and its gradient.
+        state : mapping
+            The velocity `v`.
+        lr, momentum, nesterov
+            As for the class.
+        """
         step = lr * g
         v = state["v"] = momentum * state.get("v", 0.0) - step
         return p + (momentum * v - step if nesterov else v)
