@@ -114,6 +114,7 @@ PARTS = re.compile(
     r"|nn\.understanding\.(modes|pictures|result|trained)"
     r"|nn\.classroom\..*"
     r"|nn\.playground\.exports\..*"
+    r"|nn\.bridges\.(dask|onnx|sklearn)\..*"
 )
 
 

@@ -161,6 +161,11 @@ def show_sources(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield name, context, "page.html"
 
 
+def _is_of_scikit_learn(app: Sphinx, what: str, name: str, *given: Any) -> bool | None:
+    """Leave out ``set_fit_request`` and the like, whose text links into scikit-learn's pages."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect all this with Sphinx."""
     app.connect("source-read", read_source)
@@ -169,4 +174,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", name_pictures)
     app.connect("html-collect-pages", show_sources)
     app.connect("autodoc-process-docstring", api.as_rst, priority=100)
+    app.connect("autodoc-skip-member", _is_of_scikit_learn)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
